@@ -1,0 +1,66 @@
+"""The settings of a process and of a block of code, in one context variable.
+
+`GRAPHOPT_PRINT` names the compiler stages to print (``after:simplify``), `GRAPHOPT_VERIFY=1` checks every program between
+passes, `GRAPHOPT_BACKEND` chooses the backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What the compiler and the sessions look up.
+
+    Attributes:
+      optimize: optimisation level, 0 to 3 (see `compiler/pipeline.py`).
+      verify: check every program between passes.
+      print_stages: names of stages whose result is printed, such as ``after:simplify``.
+      hot_after: runs of a signature after which it becomes generated source.
+      backend: name of the backend.
+    """
+
+    optimize: int = 2
+    verify: bool = False
+    print_stages: tuple[str, ...] = ()
+    hot_after: int = 2
+    backend: str = "numpy"
+
+
+def _from_environment() -> Settings:
+    stages = tuple(part.strip() for part in os.environ.get("GRAPHOPT_PRINT", "").split(",") if part.strip())
+    return Settings(
+        optimize=int(os.environ.get("GRAPHOPT_OPTIMIZE", "2")),
+        verify=os.environ.get("GRAPHOPT_VERIFY", "") not in ("", "0"),
+        print_stages=stages,
+        backend=os.environ.get("GRAPHOPT_BACKEND", "numpy"),
+    )
+
+
+_SETTINGS: ContextVar[Settings] = ContextVar("graphopt_settings", default=_from_environment())  # noqa: B039 (Settings is immutable)
+
+
+def settings() -> Settings:
+    """Return the settings in force here."""
+    return _SETTINGS.get()
+
+
+@contextlib.contextmanager
+def override(**changes: Any) -> Iterator[Settings]:
+    """Change settings inside a ``with`` block.
+
+    >>> with override(optimize=0) as changed:
+    ...     settings().optimize
+    0
+    """
+    token = _SETTINGS.set(dataclasses.replace(_SETTINGS.get(), **changes))
+    try:
+        yield _SETTINGS.get()
+    finally:
+        _SETTINGS.reset(token)

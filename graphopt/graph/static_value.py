@@ -1,0 +1,112 @@
+"""What is known of an integer tensor's value while the graph is recorded: enough to infer shapes from ``[tf.shape(x)[0], -1]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphopt.graph.operation import Tensor
+from graphopt.ir.node import CONST
+from graphopt.ops import array, elementwise, indexing
+
+_MAX_DEPTH = 64
+
+
+def static_value(tensor: Tensor, depth: int = 0) -> Any:
+    """Return the value as an int (scalar) or a tuple (vector) with None for unknown parts; None when nothing is known.
+
+    Args:
+      tensor: an integer scalar or vector; anything else gives None.
+      depth: how far the search has gone.
+    """
+    rank = tensor.tensor_type.rank
+    if not tensor.dtype.is_integer or rank not in (0, 1) or depth > _MAX_DEPTH:
+        return None
+    op = tensor.op
+    evaluate = _EVALUATORS.get(op.opdef.name)
+    return None if evaluate is None else evaluate(op, [_Lazy(t, depth + 1) for t in op.inputs])
+
+
+class _Lazy:
+    """An operand whose value is looked up when asked for."""
+
+    __slots__ = ("_depth", "tensor")
+
+    def __init__(self, tensor: Tensor, depth: int) -> None:
+        self.tensor = tensor
+        self._depth = depth
+
+    def value(self) -> Any:
+        return static_value(self.tensor, self._depth)
+
+
+def _const(op: Any, operands: list[_Lazy]) -> Any:
+    value = op.attributes["value"].array
+    return int(value) if value.ndim == 0 else tuple(value.tolist())
+
+
+def _shape(op: Any, operands: list[_Lazy]) -> Any:
+    return operands[0].tensor.tensor_type.shape
+
+
+def _size(op: Any, operands: list[_Lazy]) -> Any:
+    shape = operands[0].tensor.tensor_type.shape
+    if shape is None or None in shape:
+        return None
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _stack(op: Any, operands: list[_Lazy]) -> Any:
+    return tuple([operand.value() for operand in operands]) if op.outputs[0].tensor_type.rank == 1 else None
+
+
+def _concat(op: Any, operands: list[_Lazy]) -> Any:
+    parts = [operand.value() for operand in operands]
+    return None if any(part is None for part in parts) else tuple([size for part in parts for size in part])
+
+
+def _same(op: Any, operands: list[_Lazy]) -> Any:
+    return operands[0].value()
+
+
+def _strided_slice(op: Any, operands: list[_Lazy]) -> Any:
+    source, begin, end, strides = [operand.value() for operand in operands]
+    if not isinstance(source, tuple) or None in (begin, end, strides) or len(begin) != 1 or None in (*begin, *end, *strides):
+        return None
+    if op.attributes["shrink_axis_mask"]:
+        return source[begin[0]] if -len(source) <= begin[0] < len(source) else None
+    start = None if op.attributes["begin_mask"] else begin[0]
+    return source[start : None if op.attributes["end_mask"] else end[0] : strides[0]]
+
+
+def _binary(function: Any) -> Any:
+    def evaluate(op: Any, operands: list[_Lazy]) -> Any:
+        x, y = operands[0].value(), operands[1].value()
+        if x is None or y is None:
+            return None
+        if isinstance(x, int) and isinstance(y, int):
+            return function(x, y)
+        count = len(x) if isinstance(x, tuple) else len(y)
+        xs, ys = (x,) * count if isinstance(x, int) else x, (y,) * count if isinstance(y, int) else y
+        return tuple([None if a is None or b is None else function(a, b) for a, b in zip(xs, ys, strict=True)]) if len(xs) == len(ys) else None
+
+    return evaluate
+
+
+_EVALUATORS: dict[str, Any] = {
+    CONST.name: _const,
+    array.shape_op.name: _shape,
+    array.size_op.name: _size,
+    array.rank.name: lambda op, operands: operands[0].tensor.tensor_type.rank,
+    array.stack_op.name: _stack,
+    array.concat_op.name: _concat,
+    array.identity.name: _same,
+    elementwise.cast_op.name: _same,
+    indexing.strided_slice_op.name: _strided_slice,
+    elementwise.add.name: _binary(lambda x, y: x + y),
+    elementwise.subtract.name: _binary(lambda x, y: x - y),
+    elementwise.multiply.name: _binary(lambda x, y: x * y),
+    elementwise.floordiv.name: _binary(lambda x, y: x // y if y else None),
+}

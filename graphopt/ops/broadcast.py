@@ -1,0 +1,168 @@
+"""Broadcasting and its gradient, the sum; fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphopt import dtypes, shapes
+from graphopt.errors import ShapeError, invalid_argument
+from graphopt.ir.opdef import define_op
+from graphopt.ir.rules import shape_from
+from graphopt.ir.samples import case, values
+from graphopt.ir.types import StaticOperand, TensorType
+from graphopt.ops.array import ARRAY, reshape_op, shape_of
+from graphopt.ops.elementwise import cast, zeros_as
+
+# --- the sum, and broadcasting back ----------------------------------------------------------------------------------------
+
+
+def _sum_kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _emit_sum(node: Any) -> str | None:
+    if node.inputs[0].shape is None or node.shape == ():
+        return None
+    return "add.reduce({x}, {axis!r}, None, {out}, {keepdims!r})"
+
+
+reduce_sum_op = define_op(
+    "reduce_sum(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+    kernel=_sum_kernel, vjp=lambda g, out, x, axis, keepdims: broadcast_back(g, x, axis=axis, keepdims=keepdims),
+    buffered=_emit_sum, linear_in=("x",), tf_name="Sum",
+    samples=[case("f32[2,3,4]", axis=(1,)), case("f64[2,3]", keepdims=True), case("f32[0,2]", axis=(0,)), case("i32[3]"), case("f32[2,3]", axis=(-1, 0))],
+    doc="Return the sum over axes (all of them when axis is None).", ref=f"{ARRAY}/math/reduce_sum",
+)  # fmt: skip
+
+
+def kept_shape(shape: Any, axis: Any) -> tuple[int, ...]:
+    """Return `shape` with size 1 along the reduced axes."""
+    if axis is None:
+        return (1,) * len(shape)
+    dropped = {shapes.normalize_axis(a, len(shape)) for a in axis}
+    return tuple([1 if i in dropped else d for i, d in enumerate(shape)])
+
+
+def _broadcast_back_kernel(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return xp.broadcast_to(xp.reshape(g, kept_shape(np.shape(x), axis)), np.shape(x))
+
+
+def _broadcast_back_expand(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    shape = x.tensor_type.shape
+    kept = g if g.tensor_type.shape == () else reshape_op(g, np.array(kept_shape(shape, axis), np.int32))
+    return kept if kept.tensor_type.shape == shape else broadcast_to(kept, np.array(shape, np.int32))
+
+
+broadcast_back = define_op(
+    "broadcast_back(g: any, x: any; axis = None, keepdims = False)",
+    infer=lambda g, x, axis, keepdims: TensorType(g.dtype, x.shape), kernel=_broadcast_back_kernel, expand=_broadcast_back_expand,
+    vjp=(lambda h, out, g, x, axis, keepdims: reduce_sum_op(h, axis=axis, keepdims=keepdims), None), view_of="g", linear_in=("g",), tf_name="BroadcastTo", default_name="Tile",
+    samples=[case("f32[2,4]", "f32[2,3,4]", axis=(1,)), case("f64[1,1]", "f64[2,3]", keepdims=True), case("f32[]", "f32[2]")],
+    doc="Repeat g, the gradient of a reduction of x, along the reduced axes.",
+)  # fmt: skip
+
+# --- broadcasting ------------------------------------------------------------------------------------------------------
+
+
+def _broadcast_to_type(x: TensorType, shape: StaticOperand) -> TensorType:
+    target = shape_from(shape)
+    result = shapes.broadcast_shapes(x.shape, target)
+    if target is not None and result is not None and len(result) != len(target):
+        raise ShapeError(f"Cannot broadcast {x} to {shapes.format_shape(target)}")
+    return TensorType(x.dtype, target)
+
+
+def _broadcast_to_kernel(xp: Any, x: Any, shape: Any) -> Any:
+    try:
+        return xp.broadcast_to(x, tuple(np.asarray(shape).tolist()))
+    except ValueError:
+        raise invalid_argument(f"Incompatible shapes: {list(np.shape(x))} vs. {np.asarray(shape).tolist()}") from None
+
+
+broadcast_to = define_op(
+    "broadcast_to(x: any, shape: static index)",
+    infer=_broadcast_to_type, kernel=_broadcast_to_kernel, vjp=(lambda g, out, x, shape: sum_like(g, x), None),
+    fallible=lambda x, shape: not (x.is_static and shape.is_static), view_of="x", linear_in=("x",), tf_name="BroadcastTo",
+    samples=[case("f32[3,1]", values([2, 3, 4], "i32")), case("f64[]", values([2], "i32"))],
+    doc="Repeat along axes of size 1 until the shape is reached.", ref=f"{ARRAY}/broadcast_to",
+)  # fmt: skip
+
+
+def _sum_like_kernel(xp: Any, x: Any, y: Any) -> Any:
+    extra = np.ndim(x) - np.ndim(y)
+    axes = tuple(range(extra)) + tuple([i + extra for i, d in enumerate(np.shape(y)) if d == 1 and np.shape(x)[i + extra] != 1])
+    return xp.reshape(xp.sum(x, axis=axes), np.shape(y)) if axes or extra else x
+
+
+def _sum_like_expand(x: Any, y: Any) -> Any:
+    source, target = x.tensor_type.shape, y.tensor_type.shape
+    if source == target:
+        return x
+    extra = len(source) - len(target)
+    axes = tuple(range(extra)) + tuple([i + extra for i, d in enumerate(target) if d == 1 and source[i + extra] != 1])
+    summed = reduce_sum_op(x, axis=axes, keepdims=False) if axes else x
+    return summed if summed.tensor_type.shape == target else reshape_op(summed, np.array(target, np.int32))
+
+
+def _can_expand_sum(x: TensorType, y: TensorType) -> bool:
+    return x.is_static and y.is_static
+
+
+sum_like = define_op(
+    "sum_like(x: num, y: any)",
+    infer=lambda x, y: TensorType(x.dtype, y.shape), kernel=_sum_like_kernel, expand=_sum_like_expand,
+    vjp=(lambda g, out, x, y: broadcast_to(g, shape_of(x)), None), linear_in=("x",), tf_name="Sum", default_name="Sum",
+    samples=[case("f32[2,3,4]", "f32[3,1]"), case("f64[2,3]", "f64[2,3]"), case("f32[2]", "f32[]")],
+    doc="Sum x over the axes along which y was broadcast to its shape: the gradient of broadcasting.",
+)  # fmt: skip
+
+# --- filling -------------------------------------------------------------------------------------------------------------
+
+fill = define_op(
+    "fill(shape: static index, x: any) -> filled(shape, x)",
+    kernel=lambda xp, shape, x: xp.full(tuple(np.asarray(shape).tolist()), x, x.dtype),
+    vjp=(None, lambda g, out, shape, x: sum_like(g, x)), linear_in=("x",), tf_name="Fill",
+    samples=[case(values([2, 3], "i32"), "f32[]"), case(values([0], "i64"), "i32[]")], doc="Return a tensor of one repeated value.", ref=f"{ARRAY}/fill",
+)  # fmt: skip
+
+_SMALL = 1000
+
+
+def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Any:
+    """Return zeros (False, empty strings).
+
+    Args:
+      shape: integers or an integer vector. dtype: element type. name: name of the operation.
+    """
+    return _filled(shape, 0, dtype, name or "zeros")
+
+
+def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Any:
+    """Return ones (True).
+
+    Args:
+      shape: integers or an integer vector. dtype: element type. name: name of the operation.
+    """
+    return _filled(shape, 1, dtype, name or "ones")
+
+
+def _filled(shape: Any, value: int, dtype: Any, name: str) -> Any:
+    element = dtypes.as_dtype(dtype)
+    scalar = np.array(b"" if element is dtypes.string else value, element.np)
+    if not hasattr(shape, "builder"):
+        shape = np.array([], np.int32) if np.size(shape) == 0 and not _holds_symbols(shape) else shape
+    return fill(shape, scalar, name=name)
+
+
+def _holds_symbols(shape: Any) -> bool:
+    return isinstance(shape, (list, tuple)) and any(hasattr(size, "builder") for size in shape)
+
+
+def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Return zeros with the shape of `x` and, unless `dtype` is given, its element type."""
+    zero = zeros_as(x, name=name)
+    return zero if dtype is None else cast(zero, dtype)
+
+

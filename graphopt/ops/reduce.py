@@ -1,0 +1,231 @@
+"""Reductions other than the sum: means, products, extremes, and positions of extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphopt import dtypes, shapes
+from graphopt.errors import invalid_argument
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
+from graphopt.ir.samples import case, values
+from graphopt.ir.types import TensorType
+from graphopt.ops.array import size_op, stop_gradient
+from graphopt.ops.broadcast import broadcast_back, reduce_sum_op
+from graphopt.ops.elementwise import add, cast, divide, equal, exp, is_finite, log, multiply, select, square, sqrt, subtract, zeros_as
+
+REDUCE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/math"
+
+_REDUCED = [case("f32[2,3,4]", axis=(1,)), case("f64[2,3]", keepdims=True), case("f32[2,3]", axis=(-1, 0)), case("f32[4,2]", axis=())]
+
+
+def _mean_kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if x.dtype.kind in "iu":
+        count = _count(np.shape(x), axis)
+        return (xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype) // max(count, 1)).astype(x.dtype) if count else xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return xp.divide(total, x.dtype.type(_count(np.shape(x), axis)))
+
+
+def _count(shape: Any, axis: Any) -> int:
+    sizes = shape if axis is None else [shape[a] for a in {shapes.normalize_axis(a, len(shape)) for a in axis}]
+    return int(np.prod(sizes, dtype=np.int64))
+
+
+def _mean_vjp(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    t = x.tensor_type
+    if t.is_static:
+        factor = max(_count(t.shape, axis), 1)
+        return broadcast_back(divide(g, float(factor)), x, axis=axis, keepdims=keepdims)
+    ratio = divide(cast(size_op(x), t.dtype), cast(size_op(out), t.dtype))
+    return broadcast_back(divide(g, ratio), x, axis=axis, keepdims=keepdims)
+
+
+def _mean_expand(x: Any, axis: Any, keepdims: bool) -> Any:
+    return divide(reduce_sum_op(x, axis=axis, keepdims=keepdims), float(_count(x.tensor_type.shape, axis)))
+
+
+reduce_mean_op = define_op(
+    "reduce_mean(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+    kernel=_mean_kernel, vjp=_mean_vjp, expand=_mean_expand, linear_in=("x",), tf_name="Mean", samples=[*_REDUCED, case("i32[3,2]", axis=(0,))],
+    doc="Return the mean over axes (all of them when axis is None); integers are rounded down.", ref=f"{REDUCE}/reduce_mean",
+)  # fmt: skip
+
+
+def _extreme_vjp(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    # Ties share the gradient equally, as in TensorFlow.
+    hits = cast(equal(x, broadcast_back(out, x, axis=axis, keepdims=keepdims)), x.dtype)
+    count = reduce_sum_op(hits, axis=axis, keepdims=keepdims)
+    return multiply(hits, broadcast_back(divide(g, count), x, axis=axis, keepdims=keepdims))
+
+
+def _extreme(name: str, ufunc: str, tf_name: str, lowest: bool, doc: str) -> OpDef:
+    def kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+        if _count(np.shape(x), axis) == 0:
+            info = np.finfo(x.dtype) if x.dtype.kind == "f" else np.iinfo(x.dtype)
+            start: Any = (-np.inf if lowest else np.inf) if x.dtype.kind == "f" else (info.min if lowest else info.max)
+            return getattr(xp, ufunc).reduce(x, axis=axis, keepdims=keepdims, initial=start)
+        return getattr(xp, name.removeprefix("reduce_"))(x, axis=axis, keepdims=keepdims)
+
+    def buffered(node: Any) -> str | None:
+        static = node.inputs[0].tensor_type.is_static and node.shape != () and 0 not in node.inputs[0].shape
+        return ufunc + ".reduce({x}, {axis!r}, None, {out}, {keepdims!r})" if static else None
+
+    return define_op(f"{name}(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)", kernel=kernel, vjp=_extreme_vjp, buffered=buffered,
+                     tf_name=tf_name, samples=[*_REDUCED, case("f32[0,2]", axis=(0,), differentiable=False), case("i32[3,2]"),
+                                               case(values([[1.0, 2.0, 2.0], [3.0, 3.0, 1.0]], "f64"), axis=(1,), differentiable=False)],
+                     doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+
+
+reduce_max_op = _extreme("reduce_max", "maximum", "Max", True, "Return the largest element over axes; ties share the gradient.")
+reduce_min_op = _extreme("reduce_min", "minimum", "Min", False, "Return the smallest element over axes; ties share the gradient.")
+
+
+def _prod_gradient_kernel(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Each element's gradient is the product of all others, found without division so that zeros are safe."""
+    rank = x.ndim
+    axes = tuple(range(rank)) if axis is None else tuple(sorted({shapes.normalize_axis(a, rank) for a in axis}))
+    rest = tuple(i for i in range(rank) if i not in axes)
+    flat = xp.transpose(x, axes + rest).reshape(-1, *[x.shape[i] for i in rest])
+    ones = xp.ones_like(flat[:1])
+    left = xp.concatenate([ones, xp.cumprod(flat, 0)[:-1]], 0)
+    right = xp.concatenate([xp.cumprod(flat[::-1], 0)[:-1][::-1], ones], 0)
+    others = (left * right).astype(x.dtype).reshape([x.shape[i] for i in axes + rest])
+    kept = tuple([1 if i in axes else d for i, d in enumerate(x.shape)])
+    return xp.transpose(others, np.argsort(axes + rest).tolist()) * xp.reshape(g, kept)
+
+
+def _prod_gradient_vjp(h: Any, out: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not x.tensor_type.is_static:
+        return (reduce_sum_op(multiply(h, divide(out, broadcast_back(g, x, axis=axis, keepdims=keepdims))), axis=axis, keepdims=keepdims), None)
+    total = reduce_prod_op(x, axis=axis, keepdims=True)
+    ratio = divide(multiply(total, h), x)
+    spread = subtract(divide(reduce_sum_op(ratio, axis=axis, keepdims=True), x), divide(ratio, x))
+    back = broadcast_back(g, x, axis=axis, keepdims=keepdims)
+    return (reduce_sum_op(divide(multiply(h, total), x), axis=axis, keepdims=keepdims), multiply(back, spread))
+
+
+prod_gradient = define_op(
+    "prod_gradient(g: float, x: same(g); axis = None, keepdims = False)",
+    infer=lambda g, x, axis, keepdims: x, kernel=_prod_gradient_kernel, vjp=_prod_gradient_vjp, tf_name="ProdGrad",
+    samples=[case("f32[2]", "f32[2,3]", axis=(1,)), case("f64[]", "f64[2,3]")], doc="Return the gradient of a product with respect to its factors.",
+)  # fmt: skip
+
+reduce_prod_op = define_op(
+    "reduce_prod(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+    kernel=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims), tf_name="Prod",
+    samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0]], "f64"), axis=(1,))], doc="Return the product over axes.", ref=f"{REDUCE}/reduce_prod",
+)  # fmt: skip
+
+
+def _truth(name: str, numpy_name: str, tf_name: str, doc: str) -> OpDef:
+    return define_op(f"{name}(x: bool; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+                     kernel=lambda xp, x, axis, keepdims: getattr(xp, numpy_name)(x, axis=axis, keepdims=keepdims), vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
+                     samples=[case("bool[2,3]", axis=(1,)), case("bool[3]")], doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+
+
+reduce_any_op = _truth("reduce_any", "any", "Any", "Return whether any element is true.")
+reduce_all_op = _truth("reduce_all", "all", "All", "Return whether every element is true.")
+
+
+def _arg_extreme(name: str, tf_name: str, doc: str) -> OpDef:
+    def kernel(xp: Any, x: Any, axis: int, dtype: Any) -> Any:
+        if np.shape(x)[axis] == 0:
+            raise invalid_argument(f"Reduction axis {axis} is empty in shape {list(np.shape(x))}")
+        return getattr(xp, name)(x, axis=axis).astype(dtype.np)
+
+    def infer(x: TensorType, axis: int, dtype: Any) -> TensorType:
+        if x.shape is None:
+            return TensorType(dtype, None)
+        at = shapes.normalize_axis(axis, len(x.shape))
+        return TensorType(dtype, x.shape[:at] + x.shape[at + 1 :])
+
+    return define_op(f"{name}(x: num; axis = 0, dtype)", infer=infer, kernel=kernel, vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
+                     fallible=lambda x, axis, dtype: not x.is_static or 0 in x.shape,
+                     samples=[case("f32[2,3]", axis=1, dtype=dtypes.int64), case("i32[3]", dtype=dtypes.int32)], doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+
+
+argmax_op = _arg_extreme("argmax", "ArgMax", "Return the position of the largest element along an axis (the first at ties).")
+argmin_op = _arg_extreme("argmin", "ArgMin", "Return the position of the smallest element along an axis (the first at ties).")
+
+l2_loss = define_op(
+    "l2_loss(x: float) -> scalar(x)",
+    kernel=lambda xp, x: x.dtype.type(0.5) * xp.vdot(x, x), vjp=lambda g, out, x: multiply(x, g),
+    expand=lambda x: multiply(reduce_sum_op(square(x), axis=None, keepdims=False), 0.5), tf_name="L2Loss",
+    samples=[case("f32[3,4]"), case("f64[]"), case("f32[0]")], doc="Return half the sum of squares.", ref="https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/l2_loss",
+)  # fmt: skip
+
+
+def to_axes(axis: Any) -> tuple[int, ...] | None:
+    """Return an axis argument (None, an int, a list of ints, a NumPy integer or array) as a tuple or None."""
+    if axis is None:
+        return None
+    array = np.asarray(axis)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"axis must be an integer or a list of integers, got {axis!r}")
+    return tuple(int(a) for a in array.reshape(-1))
+
+
+def reduce_sum(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return the sum of `x` over `axis` (an int, a list, or None for all axes)."""
+    return reduce_sum_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_mean(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return the mean of `x` over `axis` (an int, a list, or None for all axes)."""
+    return reduce_mean_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_max(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return the largest element of `x` over `axis` (an int, a list, or None for all axes)."""
+    return reduce_max_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_min(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return the smallest element of `x` over `axis` (an int, a list, or None for all axes)."""
+    return reduce_min_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_prod(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return the product of `x` over `axis` (an int, a list, or None for all axes)."""
+    return reduce_prod_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_any(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return whether any element of `x` is true over `axis`."""
+    return reduce_any_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_all(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return whether every element of `x` is true over `axis`."""
+    return reduce_all_op(x, axis=to_axes(axis), keepdims=bool(keepdims), name=name)
+
+
+def reduce_logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return log(sum(exp(x))) over `axis` without overflow."""
+    axes = to_axes(axis)
+    peak = reduce_max_op(x, axis=axes, keepdims=True)
+    peak = stop_gradient(select(is_finite(peak), peak, zeros_as(peak)))
+    total = log(reduce_sum_op(exp(subtract(x, peak)), axis=axes, keepdims=True))
+    result = add(total, peak)
+    if keepdims:
+        return result
+    summed = reduce_sum_op(result, axis=axes, keepdims=False, name=name)
+    return summed
+
+
+def argmax(x: Any, *, axis: int = 0, dtype: Any = dtypes.int64, name: str | None = None) -> Any:
+    """Return the position of the largest element along `axis`."""
+    return argmax_op(x, axis=int(axis), dtype=dtypes.as_dtype(dtype), name=name)
+
+
+def argmin(x: Any, *, axis: int = 0, dtype: Any = dtypes.int64, name: str | None = None) -> Any:
+    """Return the position of the smallest element along `axis`."""
+    return argmin_op(x, axis=int(axis), dtype=dtypes.as_dtype(dtype), name=name)
+
+
+def euclidean_norm(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Return sqrt(sum(x**2)) over `axis`."""
+    return sqrt(reduce_sum(square(x), axis=axis, keepdims=keepdims), name=name)

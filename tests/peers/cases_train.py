@@ -1,0 +1,2 @@
+from peer_case import Scenario
+SCENARIOS: dict[str, Scenario] = {}
