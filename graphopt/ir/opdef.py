@@ -37,6 +37,7 @@ class OpDef:
     infer: Callable[..., tuple[TensorType, ...]]
     kernel: Callable[..., Any] | None
     vjp: Any
+    sparse_vjp: Callable[..., Any] | None
     expand: Callable[..., Any] | None
     discharge: Callable[..., Any] | None
     tf_name: str
@@ -110,6 +111,7 @@ def define_op(
     *,
     kernel: Callable[..., Any] | None = None,
     vjp: Any = None,
+    sparse_vjp: Callable[..., Any] | None = None,
     infer: Infer | None = None,
     expand: Callable[..., Any] | None = None,
     discharge: Callable[..., Any] | None = None,
@@ -142,6 +144,8 @@ def define_op(
         operands as a tuple (one operand: the gradient itself). Rules use ops, never numpy, and leave broadcasting, casts, sums
         and zeros to the driver. NOT_DIFFERENTIABLE alone when the op has no gradient by nature. With several results `g` and
         `out` are tuples, and an element of `g` may be None.
+      sparse_vjp: the gradient of the first operand as sparse rows: same arguments as a rule, gives ``(values, indices,
+        dense_shape)``, or None when the dense rule must be used.
       infer: ``infer(*operand_types, **attributes)``, in place of a rule after ``->``; write ``-> many()`` when it returns several
         types.
       expand: ``expand(*operands, **attributes)``: the op's definition in other ops.
@@ -174,7 +178,7 @@ def define_op(
     inference, single = _compile_inference(parsed, infer)
     parameters = parsed.parameters
     op = OpDef(
-        signature=parsed, infer=inference, kernel=kernel, vjp=vjp, expand=expand, discharge=discharge,
+        signature=parsed, infer=inference, kernel=kernel, vjp=vjp, sparse_vjp=sparse_vjp, expand=expand, discharge=discharge,
         tf_name=tf_name or parsed.name, default_name=default_name or tf_name or parsed.name, ufunc=ufunc, buffered=buffered,
         scalar=scalar, samples=tuple(samples), doc=doc, ref=ref, commutative=commutative, linear_in=linear_in,
         host_only=host_only, fallible=fallible, view_of=view_of, overwrites=overwrites, passes_slices=passes_slices,

@@ -345,3 +345,36 @@ ones_as = define_op(
     samples=[case("f32[3,4]"), case("i64[2]")], doc="Return ones of the same type and shape.", ref=f"{MATH}/../ones_like",
 )  # fmt: skip
 
+
+
+def _add_n_type(*xs: TensorType) -> TensorType:
+    merged = xs[0].shape
+    for x in xs[1:]:
+        merged = shapes.merge_shapes(merged, x.shape)
+    return TensorType(xs[0].dtype, merged)
+
+
+def _add_n_kernel(xp: Any, *xs: Any) -> Any:
+    total = xs[0]
+    for x in xs[1:]:
+        total = xp.add(total, x)
+    return total
+
+
+def _add_n_expand(*xs: Any) -> Any:
+    total = xs[0]
+    for x in xs[1:]:
+        total = add(total, x)
+    return total
+
+
+add_n_op = define_op(
+    "add_n(*xs: num)", infer=_add_n_type, kernel=_add_n_kernel, vjp=lambda g, out, *xs: (g,) * len(xs), expand=_add_n_expand,
+    tf_name="AddN", linear_in=("xs",), samples=[case("f32[2,3]", "f32[2,3]", "f32[2,3]"), case("f64[2]"), case("i32[2]", "i32[2]")],
+    doc="Add tensors of one shape, from left to right.", ref=f"{MATH}/add_n",
+)  # fmt: skip
+
+
+def add_n(xs: Any, name: str | None = None) -> Any:
+    """Return the sum of a list of tensors of one shape and element type."""
+    return add_n_op(*xs, name=name)

@@ -11,7 +11,7 @@ from graphopt.errors import ArgumentTypeError, ShapeError, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.samples import arg, case, values
 from graphopt.ir.types import StaticOperand, TensorType
-from graphopt.ops.array import ARRAY, shape_of, stack
+from graphopt.ops.array import ARRAY, reshape, shape_of, stack
 from graphopt.ops.state import check_indices
 
 # --- slices with begin, end, strides ------------------------------------------------------------------------------------------
@@ -215,9 +215,16 @@ def _gather_vjp(g: Any, out: Any, params: Any, indices: Any, axis: int) -> Any:
     return (gather_gradient(g, params, indices, axis=axis), None)
 
 
+def _gather_rows(g: Any, out: Any, params: Any, indices: Any, axis: int) -> Any:
+    shape = params.tensor_type.shape
+    if axis != 0 or shape is None or None in shape[1:]:
+        return None
+    return reshape(g, [-1, *shape[1:]]), reshape(indices, [-1]), shape_of(params)
+
+
 gather_op = define_op(
     "gather(params: any, indices: index; axis = 0)",
-    infer=_gather_type, kernel=_gather_kernel, vjp=_gather_vjp, fallible=True, linear_in=("params",), tf_name="GatherV2", default_name="Gather",
+    infer=_gather_type, kernel=_gather_kernel, vjp=_gather_vjp, sparse_vjp=_gather_rows, fallible=True, linear_in=("params",), tf_name="GatherV2", default_name="Gather",
     samples=[case("f32[5,2]", arg("i32[3]", 0, 5)), case("f64[3,4]", arg("i64[2,2]", 0, 4), axis=1), case("f64[5]", arg("i32[]", 0, 5))],
     doc="Return the slices of params at the given indices along an axis.", ref=f"{ARRAY}/gather",
 )  # fmt: skip

@@ -129,12 +129,12 @@ compare("equal/bool", call("equal"), x=booleans(4), y=booleans(4, seed=19))
 for word in "logical_and logical_or logical_xor".split():
     compare(word, call(word), x=booleans(2, 4), y=booleans(4, seed=17), names="scope")
 compare("logical_not", call("logical_not"), x=booleans(4))
-compare("where", call("where"), c=booleans(2, 3), x=normal(2, 3), y=normal(2, 3, seed=20), names="off")
-compare("where/rows", call("where"), c=booleans(4), x=normal(4, 3), y=normal(4, 3, seed=20), names="off")
-compare("where/nan_not_taken", lambda tf, x: tf.where(x > 0.0, tf.log(x), tf.zeros_like(x)), x=np.array([1, -1, 2], "float32"), names="off")
-compare("where/indices", call("where"), c=booleans(3, 4), names="off")
-compare("where/indices_of_floats", call("where"), x=np.array([0, 2, 0, -1], "float32"), names="off", gradient=False)
-compare("where/scalars", lambda tf, c: tf.where(c, 1.5, -1.5), c=np.bool_(True), names="off")
+compare("where", call("where"), c=booleans(2, 3), x=normal(2, 3), y=normal(2, 3, seed=20))
+compare("where/rows", call("where"), c=booleans(4), x=normal(4, 3), y=normal(4, 3, seed=20))
+compare("where/nan_not_taken", lambda tf, x: tf.where(x > 0.0, tf.log(x), tf.zeros_like(x)), x=np.array([1, -1, 2], "float32"))
+compare("where/indices", call("where"), c=booleans(3, 4))
+compare("where/indices_of_floats", call("where"), x=np.array([0, 2, 0, -1], "float32"), gradient=False)
+compare("where/scalars", lambda tf, c: tf.where(c, 1.5, -1.5), c=np.bool_(True))
 
 # Casts.
 HALVES = np.array([-1.7, -0.2, 0.0, 0.9, 2.5], "float32")

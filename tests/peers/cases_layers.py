@@ -30,7 +30,7 @@ def with_parameters(tf: Any, output: Any) -> list[Any]:
 X, IMAGE = normal(3, 4), normal(2, 5, 5, 2)
 SUMS: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5, "why": "sums of many products in another order"}
 
-layers("dense", lambda tf, x: with_parameters(tf, tf.layers.dense(x, 2, kernel_initializer=formula(tf))), x=X, names="exact", **SUMS)
+layers("dense", lambda tf, x: with_parameters(tf, tf.layers.dense(x, 2, kernel_initializer=formula(tf))), x=X, names="scope", **SUMS)
 layers("dense/activation", lambda tf, x: tf.layers.dense(x, 2, tf.nn.relu, kernel_initializer=formula(tf)), x=X, names="exact")
 layers("dense/no_bias", lambda tf, x: tf.layers.dense(x, 2, use_bias=False, kernel_initializer=formula(tf), name="fc"), x=X, names="exact")
 layers("dense/rank_3", lambda tf, x: tf.layers.dense(x, 2, kernel_initializer=formula(tf)), x=normal(2, 3, 4), names="scope")

@@ -15,9 +15,10 @@ segments = OpTable("segment")
 X = normal(2, 3, 2)
 AXES = {"all": None, "first": 0, "last": -1, "two": [0, 2], "none": []}
 for word in "reduce_sum reduce_mean reduce_max reduce_prod reduce_logsumexp".split():
+    rule = "scope" if word == "reduce_logsumexp" else "auto"
     for label, axis in AXES.items():
-        reduce(f"{word}/{label}", call(word, axis=axis), x=X)
-    reduce(f"{word}/keepdims", call(word, axis=1, keepdims=True), x=X)
+        reduce(f"{word}/{label}", call(word, axis=axis), x=X, names=rule)
+    reduce(f"{word}/keepdims", call(word, axis=1, keepdims=True), x=X, names=rule)
 reduce("reduce_min/last", call("reduce_min", axis=-1), x=X)
 reduce("reduce_min/all", call("reduce_min"), x=X)
 reduce("reduce_sum/keep_dims_alias", call("reduce_sum", axis=0, keep_dims=True), x=X)
@@ -33,7 +34,7 @@ for word in "reduce_any reduce_all".split():
     reduce(f"{word}/all", call(word), x=booleans(3, 4))
 EMPTY = np.zeros((0, 2), "float32")
 for word in "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_logsumexp".split():
-    reduce(f"{word}/empty", call(word, axis=0), x=EMPTY, gradient=False)
+    reduce(f"{word}/empty", call(word, axis=0), x=EMPTY, gradient=False, names="scope")
 reduce("reduce_any/empty", call("reduce_any"), x=np.zeros(0, bool))
 reduce("reduce_all/empty", call("reduce_all"), x=np.zeros(0, bool))
 reduce("reduce_max/ties", call("reduce_max", axis=1), x=np.array([[1, 3, 3], [2, 2, 2]], "float32"))
@@ -42,8 +43,8 @@ reduce("reduce_prod/one_zero", call("reduce_prod", axis=1), x=np.array([[1, 0, 3
 reduce("reduce_prod/two_zeros", call("reduce_prod"), x=np.array([2, 0, 0, 3], "float32"))
 reduce("reduce_sum/nan", call("reduce_sum", axis=1), x=np.array([[1, NAN], [INF, 1], [INF, -INF]], "float32"))
 reduce("reduce_max/infinite", call("reduce_max", axis=1), x=np.array([[1, INF], [-INF, 1], [-INF, -INF]], "float32"))
-reduce("reduce_logsumexp/infinite", call("reduce_logsumexp", axis=1), x=np.array([[1, -INF], [-INF, -INF]], "float32"), gradient=False)
-reduce("reduce_logsumexp/large", call("reduce_logsumexp", axis=1), x=np.array([[1000, 999], [-1000, -1001]], "float32"))
+reduce("reduce_logsumexp/infinite", call("reduce_logsumexp", axis=1), x=np.array([[1, -INF], [-INF, -INF]], "float32"), gradient=False, names="scope")
+reduce("reduce_logsumexp/large", call("reduce_logsumexp", axis=1), x=np.array([[1000, 999], [-1000, -1001]], "float32"), names="scope")
 reduce("argmax/last", call("argmax", axis=1), x=normal(3, 4))
 reduce("argmax/default", call("argmax"), x=normal(3, 4))
 reduce("argmax/position", call("argmax", 1), x=normal(3, 4))

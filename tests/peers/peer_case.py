@@ -6,6 +6,7 @@ function of the module that returns what it saw. A case is called `family/subjec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,11 +73,15 @@ class Raised:
     @property
     def expected(self) -> str:
         """The text that another implementation's message must hold."""
-        return first_line(self.message) if self.says is None else self.says
+        return self.first_line if self.says is None else self.says
 
-
-def first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0].strip()
+    @property
+    def first_line(self) -> str:
+        """The line that says what is wrong, without the frame that TensorFlow 2 puts around it and without addresses."""
+        text = self.message.strip()
+        if text.startswith("Graph execution error"):
+            text = re.split(r"Node: '[^']*'\n", text, maxsplit=1)[-1].strip()
+        return re.sub(r" at 0x[0-9a-f]+", "", text.split("\n", 1)[0].strip())
 
 
 def raised(action: Callable[[], Any], says: str | None = None) -> Raised | None:

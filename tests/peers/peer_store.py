@@ -21,7 +21,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return encode_array(np.asarray(value))
     if isinstance(value, Raised):
-        return {"raises": value.classes[0], "message": value.message.strip()[:400], "says": value.says}
+        return {"raises": value.classes[0], "message": value.first_line[:400], "says": value.says}
     if isinstance(value, dict):
         return {str(k): encode(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,0 +1,277 @@
+"""The door between the two data models: recorded operations go in, an effect-free program comes out.
+
+`discharge` finds the operations that the fetches need, takes them in the order in which they were recorded, and carries out each one
+symbolically: a pure operation becomes a node, an effect changes the table of current values. What a variable's entry holds at the end
+becomes an output of the program. After this no pass thinks about side effects.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from graphopt import shapes
+from graphopt.dtypes import int64
+from graphopt.errors import GraphStateError, InvalidArgumentError, OpError
+from graphopt.graph.operation import Operation, Tensor
+from graphopt.ir.bind import CURRENT
+from graphopt.ir.node import NODES, Node, constant_node, input_node
+from graphopt.ir.program import Output, Program
+from graphopt.ir.types import TensorType
+from graphopt.ops import state
+from graphopt.ops.control import ensure_shape
+
+
+class Reference:
+    """What a `ref` operand is while discharging: a variable, not its value."""
+
+    __slots__ = ("builder", "name", "tensor_type")
+
+    def __init__(self, name: str, tensor_type: TensorType) -> None:
+        self.name = name
+        self.tensor_type = tensor_type
+
+
+class State:
+    """The current values while discharging, and what has to happen besides.
+
+    A branch of a `cond` discharges with a state of its own whose unknown values come from the outer one.
+    """
+
+    def __init__(self, entropy: Callable[[str], int]) -> None:
+        self.values: dict[str, Node] = {}
+        self.written: dict[str, Node] = {}
+        self.counters: set[str] = set()
+        self.effects: list[Node] = []
+        self.fed: dict[str, Node] = {}
+        self.token: Node = constant_node(True)
+        self.entropy = entropy
+
+
+class Context:
+    """What a `discharge` rule sees of the run.
+
+    Attributes:
+      operation: the recorded operation whose turn it is.
+      state: the current values.
+    """
+
+    def __init__(self, run_state: State) -> None:
+        self.state = run_state
+        self.operation: Any = None
+
+    def ref(self) -> Reference:
+        """Return the reference that the current (variable) operation gives."""
+        output = self.operation.outputs[0]
+        return Reference(self.operation.name, output.tensor_type)
+
+    def get(self, ref: Reference) -> Node:
+        """Return the variable's value at this point of the run."""
+        if ref.name in self.state.fed:
+            return self.state.fed[ref.name]
+        return self.current("variable", ref.name, ref.tensor_type)
+
+    def current(self, kind: str, name: str, tensor_type: TensorType) -> Node:
+        """Return a piece of state as it is now: written in this run, or as the run found it."""
+        if name not in self.state.values:
+            self.state.values[name] = input_node(kind, name, tensor_type)
+        return self.state.values[name]
+
+    def set(self, ref: Reference, value: Node, validate_shape: bool = True) -> Node:
+        """Give the variable a new value; return it."""
+        if validate_shape and ref.tensor_type.shape is not None:
+            value = self._checked(ref, value)
+        self.state.values[ref.name] = value
+        self.state.written[ref.name] = value
+        return value
+
+    def _checked(self, ref: Reference, value: Node) -> Node:
+        known = value.tensor_type.shape
+        message = f"Assign requires shapes of both tensors to match. lhs shape= {shapes.format_shape(ref.tensor_type.shape)} rhs shape= "
+        if not shapes.is_compatible(known, ref.tensor_type.shape):
+            raise InvalidArgumentError(None, self.operation, message + shapes.format_shape(known))
+        if known == ref.tensor_type.shape and value.tensor_type.is_static:
+            return value
+        checked: Node = ensure_shape(value, shape=ref.tensor_type.shape, message=message + "{shape}")
+        return checked
+
+    def is_initialized(self, ref: Reference) -> Node:
+        """Return a bool node: whether the variable has a value now."""
+        if ref.name in self.state.written or ref.name in self.state.fed:
+            return constant_node(True)
+        present: Node = state.is_set(input_node("optional", ref.name, ref.tensor_type))
+        return present
+
+    def get_or(self, ref: Reference, initial: Node) -> Node:
+        """Return the variable's value now, or `initial` while it has none."""
+        if ref.name in self.state.written or ref.name in self.state.fed:
+            return self.get(ref)
+        value: Node = state.value_or(input_node("optional", ref.name, ref.tensor_type), initial)
+        return value
+
+    def check(self, node: Node) -> None:
+        """Make a check part of the run: it must pass, whether or not its value is used."""
+        self.state.effects.append(node)
+
+    def act(self, action: Callable[[Node], Node]) -> None:
+        """Make an action part of the run, after all actions before it: ``action(token)`` gives the next token."""
+        self.state.token = action(self.state.token)
+        self.state.effects.append(self.state.token)
+
+    def counter(self) -> Node:
+        """Return the counter of the current random operation: state that starts at 0."""
+        return self.current("counter", self.operation.name, TensorType(int64, ()))
+
+    def set_counter(self, value: Node) -> None:
+        """Give the current random operation's counter a new value."""
+        self.state.values[self.operation.name] = value
+        self.state.written[self.operation.name] = value
+        self.state.counters.add(self.operation.name)
+
+    def entropy(self) -> int:
+        """Return a random number that stays the same for this operation in this session."""
+        return self.state.entropy(self.operation.name)
+
+
+class Discharged:
+    """A program with the recorded elements its names stand for.
+
+    Attributes:
+      program: the program; feeds are inputs of kind ``feed``, fetches outputs of kind ``fetch``, each named like its tensor.
+      counters: names of the inputs and outputs that are random counters.
+    """
+
+    __slots__ = ("counters", "program")
+
+    def __init__(self, program: Program, counters: frozenset[str]) -> None:
+        self.program = program
+        self.counters = counters
+
+
+def discharge(fetches: Sequence[Tensor | Operation], feeds: Mapping[Tensor, TensorType], entropy: Callable[[str], int]) -> Discharged:
+    """Return the effect-free program that computes `fetches`.
+
+    Args:
+      fetches: tensors whose values are wanted, and operations that must happen.
+      feeds: the tensors that the caller gives, with their types; what only they would need is left out.
+      entropy: gives a random operation without any seed its own seed, by name.
+
+    Returns:
+      The program: ``effect`` outputs first (checks and actions), then ``fetch``, then ``update``.
+
+    Raises:
+      OpError: for what is known to fail before anything runs, such as an unfed placeholder.
+    """
+    run_state = State(entropy)
+    context = Context(run_state)
+    values: dict[Tensor, Any] = {}
+    for tensor, tensor_type in feeds.items():
+        values[tensor] = input_node("feed", tensor.name, tensor_type)
+        if tensor.op.opdef is state.variable:
+            run_state.fed[tensor.op.name] = values[tensor]
+    origins: dict[Node, Operation] = {}
+    with_nodes = CURRENT.set(NODES)
+    try:
+        for operation in needed_operations(fetches, feeds):
+            carry_out(operation, values, context, origins)
+        outputs = _outputs(fetches, values, context)
+    finally:
+        CURRENT.reset(with_nodes)
+    written = [Output("update", name, node) for name, node in run_state.written.items()]
+    effects = [Output("effect", f"effect:{i}", node) for i, node in enumerate(run_state.effects)]
+    return Discharged(Program((*effects, *outputs, *written), origins), frozenset(run_state.counters))
+
+
+def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], context: Context) -> list[Output]:
+    outputs: dict[str, Output] = {}
+    for fetch in fetches:
+        if isinstance(fetch, Tensor) and fetch.name not in outputs:
+            value = values[fetch]
+            node = context.get(value) if isinstance(value, Reference) else value
+            outputs[fetch.name] = Output("fetch", fetch.name, node)
+    return list(outputs.values())
+
+
+def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context, origins: dict[Node, Operation]) -> None:
+    """Carry out one recorded operation symbolically: enter its results in `values` and `context`."""
+    opdef = operation.opdef
+    operands = [values[t] for t in operation.inputs]
+    context.operation = operation
+    try:
+        if opdef.discharge is not None:
+            results = opdef.discharge(context, *operands, **operation.attributes)
+        else:
+            results = opdef(*operands, **operation.attributes)
+    except OpError as error:
+        raise error if error.op is not None else error.with_op(operation) from None
+    except (ValueError, TypeError) as error:
+        raise InvalidArgumentError(None, operation, str(error).split("\n")[0]) from None
+    if results is None:
+        return
+    for tensor, result in zip(operation.outputs, results if isinstance(results, tuple) else (results,), strict=True):
+        if tensor not in values:
+            values[tensor] = result
+        if isinstance(result, Node):
+            _note_origin(result, operation, origins)
+
+
+def _note_origin(node: Node, operation: Operation, origins: dict[Node, Operation]) -> None:
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if current not in origins:
+            origins[current] = operation
+            pending.extend(current.inputs)
+
+
+# --- which operations, in which order -------------------------------------------------------------------------------------------
+
+
+def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Tensor]) -> list[Operation]:
+    """Return the operations that the fetches reach through data and control edges, cut at fed tensors, in order of creation.
+
+    A control edge that was added later and points to a newer operation moves its target behind that operation, and nothing else.
+    """
+    fed = set(feeds)
+    needed: set[Operation] = set()
+    pending = [f if isinstance(f, Operation) else f.op for f in fetches if f not in fed]
+    while pending:
+        operation = pending.pop()
+        if operation in needed:
+            continue
+        needed.add(operation)
+        pending.extend([t.op for t in operation.inputs if t not in fed and t.op not in needed])
+        pending.extend(operation._control_inputs)
+    order = sorted(needed, key=lambda op: op.id)
+    if all(control.id < operation.id for operation in order for control in operation._control_inputs):
+        return order
+    return _stable_sort(order, fed)
+
+
+def _stable_sort(order: list[Operation], fed: set[Tensor]) -> list[Operation]:
+    """Sort by edges; among the operations that are ready the oldest comes first."""
+    waits: dict[Operation, int] = {}
+    followers: dict[Operation, list[Operation]] = {}
+    for operation in order:
+        before = {t.op for t in operation.inputs if t not in fed} | set(operation._control_inputs)
+        waits[operation] = len(before)
+        for earlier in before:
+            followers.setdefault(earlier, []).append(operation)
+    by_id = {operation.id: operation for operation in order}
+    ready = [operation.id for operation in order if waits[operation] == 0]
+    heapq.heapify(ready)
+    result: list[Operation] = []
+    while ready:
+        operation = by_id[heapq.heappop(ready)]
+        result.append(operation)
+        for follower in followers.get(operation, ()):
+            waits[follower] -= 1
+            if waits[follower] == 0:
+                heapq.heappush(ready, follower.id)
+    if len(result) < len(order):
+        stuck = [op.name for op in order if waits[op] > 0]
+        raise GraphStateError(f"Control edges form a cycle through {', '.join(stuck[:5])}.")
+    return result
+
+

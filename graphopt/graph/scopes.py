@@ -1,0 +1,47 @@
+"""`name_scope` with TensorFlow's arguments, on the right graph."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from graphopt.errors import ArgumentError
+from graphopt.graph.graph import Graph, get_default_graph
+
+
+@contextlib.contextmanager
+def name_scope(name: str | None, default_name: str | None = None, values: Iterable[Any] | None = None) -> Iterator[str]:
+    """Put operations recorded inside a ``with`` block under a scope; yields ``"scope/"``.
+
+    Args:
+      name: the scope's name; `default_name` is used when it is None. values: tensors whose graph becomes the default one inside.
+
+    Raises:
+      ValueError: without any name, or when the values come from different graphs.
+    """
+    if name is None and default_name is None and values is not None:
+        raise ArgumentError(f"At least one of name ({name}) and default_name ({default_name}) must be provided.")
+    graph = graph_of(values) if values is not None else get_default_graph()
+    with contextlib.ExitStack() as stack:
+        if graph is not get_default_graph():
+            stack.enter_context(graph.as_default())
+        yield stack.enter_context(graph.name_scope(default_name if name is None else name))
+
+
+def graph_of(values: Iterable[Any]) -> Graph:
+    """Return the graph the values belong to, or the default graph; ValueError when they belong to several."""
+    found: Any = None
+    first: Any = None
+    for value in values:
+        own = getattr(value, "graph", None)
+        if not isinstance(own, Graph):
+            continue
+        if found is None:
+            found, first = own, value
+        elif own is not found:
+            raise ArgumentError(f"{value} must be from the same graph as {first}.")
+    current = get_default_graph()
+    if found is None or current.preferred_over(found) is current:
+        return current
+    return found  # type: ignore[no-any-return]
