@@ -64,6 +64,8 @@ class Graph:
     ['sum/x', 'sum/y', 'sum']
     """
 
+    is_untyped = False
+
     def __init__(self) -> None:
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
@@ -82,6 +84,14 @@ class Graph:
         self.seed: int | None = None
         self.outer: Graph | None = None
         self.state: dict[str, Any] = {}
+
+    @property
+    def root(self) -> Graph:
+        """The graph itself; for the branch of a `cond` the graph all around it, where variables live."""
+        graph = self
+        while graph.outer is not None:
+            graph = graph.outer
+        return graph
 
     # --- recording -------------------------------------------------------------------------------------------------
 

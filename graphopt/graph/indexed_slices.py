@@ -11,7 +11,7 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.value import Symbolic
 from graphopt.ops.broadcast import fill
 from graphopt.ops.elementwise import negative
-from graphopt.ops.state import rows_add
+from graphopt.ops.state import rows_add, write_rows
 
 _LOG = logging.getLogger("graphopt")
 
@@ -88,7 +88,7 @@ class IndexedSlices(Symbolic):
         zero = fill(self._dense_shape, self._values.dtype.np_type(0))
         if zero.tensor_type.rank is None or any(d is None for d in zero.tensor_type.shape):
             _LOG.warning("Converting sparse IndexedSlices to a dense Tensor of unknown shape. This may consume a large amount of memory.")
-        dense: Tensor = rows_add(zero, self._indices, self._values)
+        dense: Tensor = write_rows(rows_add, zero, self._indices, self._values)
         return dense
 
     def with_values(self, values: Tensor) -> IndexedSlices:

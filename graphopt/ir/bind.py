@@ -17,7 +17,9 @@ from graphopt.ir.value import Value
 
 
 class Builder(Protocol):
-    """What makes values: a recorded graph, the node builder, or the pattern builder."""
+    """What makes values: a recorded graph, the node builder, or the pattern builder (which is untyped)."""
+
+    is_untyped: bool
 
     def constant(self, value: Any, dtype: DType | None, name: str | None = None) -> Any:
         """Return `value` as a value of this builder."""
@@ -82,6 +84,8 @@ def bind(op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], name:
     attributes = op.complete_attributes(attributes) if op.attributes or attributes else attributes
     if not op.is_variadic and len(operands) != len(op.parameters):
         raise ArgumentError(f"Op '{op.name}' takes {len(op.parameters)} operands ({', '.join(p.name for p in op.parameters)}), got {len(operands)}.")
+    if builder.is_untyped:
+        return builder.build(op, operands, attributes, (), name)
     values = to_values(op, operands, builder, name)
     types: tuple[Any, ...] = tuple([value.tensor_type for value in values])
     if op.has_static:

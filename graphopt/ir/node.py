@@ -186,6 +186,8 @@ def item_of(node: Node, index: int) -> Node:
 class NodeBuilder:
     """Makes nodes; the program side of `bind`."""
 
+    is_untyped = False
+
     def constant(self, value: Any, dtype: DType | None, name: str | None = None) -> Node:
         """Return a constant node."""
         return constant_node(value, dtype)

@@ -44,6 +44,7 @@ class OpDef:
     default_name: str
     ufunc: str | None
     buffered: str | Callable[..., str | None] | None
+    into: Callable[..., None] | None
     scalar: str | None
     samples: tuple[Any, ...]
     doc: str
@@ -56,6 +57,7 @@ class OpDef:
     overwrites: str | None
     passes_slices: bool
     value_from_types: Callable[..., Any] | None
+    fused_kernel: bool
     single_result: bool
     public_name: str
 
@@ -119,6 +121,7 @@ def define_op(
     default_name: str | None = None,
     ufunc: str | None = None,
     buffered: str | Callable[..., str | None] | None = None,
+    into: Callable[..., None] | None = None,
     scalar: str | None = None,
     samples: Sequence[Any] = (),
     doc: str,
@@ -131,6 +134,7 @@ def define_op(
     overwrites: str | None = None,
     passes_slices: bool = False,
     value_from_types: Callable[..., Any] | None = None,
+    fused_kernel: bool = False,
     public_name: str | None = None,
 ) -> OpDef:
     """Define an op and enter it in the registry.
@@ -155,6 +159,8 @@ def define_op(
       ufunc: the numpy function that computes it and takes ``out=``.
       buffered: source of a statement with ``out=``, a format string over operand names, attributes and ``{out}``, or a function
         of the node that returns one or None.
+      into: ``into(out, *operands, **attributes)``: a kernel that writes its result into `out`, which may be the operand that
+        `overwrites` names.
       scalar: the expression for one element, for fused loops.
       samples: operands for the contract tests (`testing/samples.py`).
       doc: one imperative sentence; ref: where the definition comes from.
@@ -164,6 +170,7 @@ def define_op(
       view_of: the operand whose memory the result may share; overwrites: the operand whose memory may take the result.
       passes_slices: hands an `IndexedSlices` gradient through unchanged.
       value_from_types: ``value_from_types(*operand_types, **attributes)``: the value where types alone decide it, or None.
+      fused_kernel: the kernel is better than the expansion: backends that call kernels keep the op whole.
       public_name: the function users call, if not the op's own name.
 
     Returns:
@@ -180,9 +187,9 @@ def define_op(
     op = OpDef(
         signature=parsed, infer=inference, kernel=kernel, vjp=vjp, sparse_vjp=sparse_vjp, expand=expand, discharge=discharge,
         tf_name=tf_name or parsed.name, default_name=default_name or tf_name or parsed.name, ufunc=ufunc, buffered=buffered,
-        scalar=scalar, samples=tuple(samples), doc=doc, ref=ref, commutative=commutative, linear_in=linear_in,
+        into=into, scalar=scalar, samples=tuple(samples), doc=doc, ref=ref, commutative=commutative, linear_in=linear_in,
         host_only=host_only, fallible=fallible, view_of=view_of, overwrites=overwrites, passes_slices=passes_slices,
-        value_from_types=value_from_types, single_result=single, public_name=public_name or parsed.name, name=parsed.name, parameters=parameters,
+        value_from_types=value_from_types, fused_kernel=fused_kernel, single_result=single, public_name=public_name or parsed.name, name=parsed.name, parameters=parameters,
         attributes=parsed.attributes, has_static=any(p.static for p in parameters),
         is_variadic=any(p.variadic for p in parameters),
         is_plain=not any(p.variadic or p.static or p.is_ref for p in parameters),

@@ -153,7 +153,7 @@ argmin_op = _arg_extreme("argmin", "ArgMin", "Return the position of the smalles
 l2_loss = define_op(
     "l2_loss(x: float) -> scalar(x)",
     kernel=lambda xp, x: x.dtype.type(0.5) * xp.vdot(x, x), vjp=lambda g, out, x: multiply(x, g),
-    expand=lambda x: multiply(reduce_sum_op(square(x), axis=None, keepdims=False), 0.5), tf_name="L2Loss",
+    expand=lambda x: multiply(reduce_sum_op(square(x), axis=None, keepdims=False), 0.5), fused_kernel=True, tf_name="L2Loss",
     samples=[case("f32[3,4]"), case("f64[]"), case("f32[0]")], doc="Return half the sum of squares.", ref="https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/l2_loss",
 )  # fmt: skip
 

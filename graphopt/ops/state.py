@@ -98,17 +98,35 @@ def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType) -> Te
     return x
 
 
+def _checked_rows_kernel(xp: Any, indices: Any, x: Any) -> Any:
+    check_indices(indices, x.shape[0])
+    return indices
+
+
+checked_rows = define_op(
+    "checked_rows(indices: index, x: any)",
+    infer=lambda indices, x: indices, kernel=_checked_rows_kernel, fallible=True, view_of="indices", vjp=NOT_DIFFERENTIABLE, tf_name="CheckedRows",
+    samples=[case(arg("i32[3]", 0, 5), "f32[5,2]")], doc="Return the indices; raise unless each is a row of x.",
+)  # fmt: skip
+
+
 def _scatter(name: str, numpy_at: str | None, doc: str) -> OpDef:
-    def kernel(xp: Any, x: Any, indices: Any, updates: Any) -> Any:
-        check_indices(indices, x.shape[0])
-        result = np.array(x)
+    """Define a pure scatter. Its indices have passed `checked_rows`, so it can't fail and may overwrite a variable where it stands."""
+
+    def into(out: Any, x: Any, indices: Any, updates: Any) -> None:
+        if out is not x:
+            np.copyto(out, x)
         if numpy_at is None:
-            result[indices] = updates
+            out[indices] = updates
         else:
-            getattr(np, numpy_at).at(result, indices, updates)
+            getattr(np, numpy_at).at(out, indices, updates)
+
+    def kernel(xp: Any, x: Any, indices: Any, updates: Any) -> Any:
+        result = np.array(x)
+        into(result, result, indices, updates)
         return result
 
-    return define_op(f"{name}(x: any, indices: index, updates: same(x))", infer=_scatter_type, kernel=kernel, vjp=NOT_DIFFERENTIABLE, fallible=True,
+    return define_op(f"{name}(x: any, indices: index, updates: same(x))", infer=_scatter_type, kernel=kernel, vjp=NOT_DIFFERENTIABLE, into=into,
                      overwrites="x", tf_name=f"Pure{name.title().replace('_', '')}", doc=doc,
                      samples=[case("f32[5,2]", arg("i32[3]", 0, 5), "f32[3,2]"), case("f64[4]", values([[1, 1]], "i64"), "f64[1,2]")])  # fmt: skip
 
@@ -122,9 +140,14 @@ rows_max = _scatter("rows_max", "maximum", "Return x with the larger of the give
 rows_min = _scatter("rows_min", "minimum", "Return x with the smaller of the given rows and the updates.")
 
 
+def write_rows(pure: OpDef, x: Any, indices: Any, updates: Any) -> Any:
+    """Return ``pure(x, indices, updates)`` after checking that the indices are rows of `x`."""
+    return pure(x, checked_rows(indices, x), updates)
+
+
 def _scatter_variable(name: str, tf_name: str, pure: OpDef, doc: str) -> OpDef:
     return define_op(f"{name}(ref: ref, indices: index, updates: same(ref))", infer=_scatter_type,
-                     discharge=lambda ctx, ref, indices, updates: ctx.set(ref, pure(ctx.get(ref), indices, updates)), vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
+                     discharge=lambda ctx, ref, indices, updates: ctx.set(ref, write_rows(pure, ctx.get(ref), indices, updates)), vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
                      doc=doc, ref=f"{STATE}/{name}")  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable, call, call_list
 from peer_data import integers, normal
 
@@ -160,7 +159,13 @@ array("space_to_depth", call("space_to_depth", 2), x=normal(1, 4, 4, 2))
 array("sort", call("sort"), x=normal(2, 4), names="off")
 array("sort/descending", call("sort", axis=0, direction="DESCENDING"), x=normal(4, 2), names="off")
 array("argsort", call("argsort"), x=normal(2, 4), names="off", gradient=False)
-array("argsort/descending_stable", call("argsort", direction="DESCENDING", stable=True), x=np.array([1, 3, 3, 2], "float32"), names="off", gradient=False)
+array(
+    "argsort/descending_stable",
+    call("argsort", direction="DESCENDING", stable=True),
+    x=np.array([1, 3, 3, 2], "float32"),
+    names="off",
+    gradient=False,
+)
 array("top_k", lambda tf, x: tuple(tf.nn.top_k(x, 2)), x=normal(3, 4))
 array("top_k/ties", lambda tf, x: tuple(tf.nn.top_k(x, k=3)), x=np.array([2, 3, 3, 1, 3], "float32"), gradient=False)
 array("top_k/default", lambda tf, x: tf.nn.top_k(x).values, x=normal(2, 4))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable, call
 from peer_data import INF, NAN, SPECIAL, integers, normal
 
@@ -16,7 +15,14 @@ clip("by_value", call("clip_by_value", -1.0, 1.5), x=X, names="scope")
 clip("by_value/special", call("clip_by_value", -2.0, 2.0), x=SPECIAL, names="scope", gradient=False)
 clip("by_value/at_bounds", call("clip_by_value", -1.0, 1.0), x=np.array([-1, 1, 0, -2, 2], "float32"), names="scope")
 clip("by_value/int32", call("clip_by_value", -1, 2), x=integers(6), names="scope")
-clip("by_value/tensor_bounds", lambda tf, x, low, high: tf.clip_by_value(x, low, high), x=X, low=np.float32(-0.5), high=np.float32(0.5), names="scope")
+clip(
+    "by_value/tensor_bounds",
+    lambda tf, x, low, high: tf.clip_by_value(x, low, high),
+    x=X,
+    low=np.float32(-0.5),
+    high=np.float32(0.5),
+    names="scope",
+)
 clip("by_value/bound_per_element", lambda tf, x, high: tf.clip_by_value(x, -10.0, high), x=X, high=normal(2, 3, seed=91), names="scope")
 clip("by_value/keywords", call("clip_by_value", clip_value_min=0.0, clip_value_max=1e9, name="positive"), x=X, names="scope")
 clip("by_norm", call("clip_by_norm", 1.0), x=X)
@@ -39,10 +45,22 @@ clip("by_global_norm/not_reached", lambda tf, a, b: tf.clip_by_global_norm([a, b
 clip("by_global_norm/use_norm", lambda tf, a, n: tf.clip_by_global_norm([a], 1.0, use_norm=n), a=X, n=np.float32(8), names="exact")
 clip("by_global_norm/named", lambda tf, a, b: tf.clip_by_global_norm([a, b], 1.0, name="cut"), a=X, b=X, names="exact")
 clip("by_global_norm/second_call", lambda tf, a: [tf.clip_by_global_norm([a], 1.0), tf.clip_by_global_norm([a], 2.0)], a=X, names="exact")
-clip("by_global_norm/zero", lambda tf, a, b: tf.clip_by_global_norm([a, b], 1.0), a=np.zeros(3, "float32"), b=np.zeros(2, "float32"), gradient=False)
+clip(
+    "by_global_norm/zero",
+    lambda tf, a, b: tf.clip_by_global_norm([a, b], 1.0),
+    a=np.zeros(3, "float32"),
+    b=np.zeros(2, "float32"),
+    gradient=False,
+)
 clip("by_global_norm/clip_to_zero", lambda tf, a: tf.clip_by_global_norm([a], 0.0), a=X, gradient=False)
 clip("by_global_norm/zero_to_zero", lambda tf, a: tf.clip_by_global_norm([a], 0.0), a=np.zeros(3, "float32"), gradient=False)
 for label in ("nan", "inf"):
-    clip(f"by_global_norm/{label}", lambda tf, a, b: tf.clip_by_global_norm([a, b], 1.0), a=np.array(BAD[label], "float32"), b=normal(2), gradient=False)
+    clip(
+        f"by_global_norm/{label}",
+        lambda tf, a, b: tf.clip_by_global_norm([a, b], 1.0),
+        a=np.array(BAD[label], "float32"),
+        b=normal(2),
+        gradient=False,
+    )
 
 TABLES = (clip,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from peer_case import OpTable
 from peer_data import integers, normal, positive
 
@@ -25,17 +24,32 @@ control("cond/old_names", lambda tf, c, x: tf.cond(c, fn1=lambda: x, fn2=lambda:
 control("case/first", lambda tf, n: tf.case([(n < 3, lambda: 1.0), (n < 5, lambda: 2.0)], default=lambda: 3.0), n=np.int32(2))
 control("case/second", lambda tf, n: tf.case([(n < 3, lambda: 1.0), (n < 5, lambda: 2.0)], default=lambda: 3.0), n=np.int32(4))
 control("case/default", lambda tf, n: tf.case([(n < 3, lambda: 1.0), (n < 5, lambda: 2.0)], default=lambda: 3.0), n=np.int32(9))
-control("case/exclusive", lambda tf, n: tf.case({n < 3: lambda: n * 2, n > 5: lambda: n * 3}, default=lambda: n, exclusive=True), n=np.int32(7))
+control(
+    "case/exclusive", lambda tf, n: tf.case({n < 3: lambda: n * 2, n > 5: lambda: n * 3}, default=lambda: n, exclusive=True), n=np.int32(7)
+)
 control("while/counter", lambda tf, n: tf.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), [0, 0]), n=np.int32(5))
 control("while/single", lambda tf, x: tf.while_loop(lambda v: tf.reduce_sum(v) < 50.0, lambda v: v * 2.0, [x]), x=positive(3))
 control("while/zero_times", lambda tf, x: tf.while_loop(lambda v: tf.reduce_sum(v) < -1e6, lambda v: v * 2.0, [x]), x=X)
 control("while/gradient", lambda tf, x: tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.sin(v) * v), [0, x])[1], x=X)
-control("while/outer_input", lambda tf, x, w: tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.tanh(v * w)), [0, x])[1], x=X, w=normal(2), fixed=("w",))
-control("while/maximum_iterations", lambda tf, x: tf.while_loop(lambda v: v < 100.0, lambda v: v + 1.0, [x], maximum_iterations=4), x=np.float32(1))
+control(
+    "while/outer_input",
+    lambda tf, x, w: tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.tanh(v * w)), [0, x])[1],
+    x=X,
+    w=normal(2),
+    fixed=("w",),
+)
+control(
+    "while/maximum_iterations",
+    lambda tf, x: tf.while_loop(lambda v: v < 100.0, lambda v: v + 1.0, [x], maximum_iterations=4),
+    x=np.float32(1),
+)
 control(
     "while/shape_invariants",
     lambda tf, x: tf.while_loop(
-        lambda i, v: i < 2, lambda i, v: (i + 1, tf.concat([v, v], 0)), [tf.constant(0), x], shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 2])]
+        lambda i, v: i < 2,
+        lambda i, v: (i + 1, tf.concat([v, v], 0)),
+        [tf.constant(0), x],
+        shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 2])],
     )[1],
     x=X,
     gradient=False,
@@ -52,7 +66,9 @@ control("foldr", lambda tf, x: tf.foldr(lambda a, r: 2.0 * a + r, x), x=X)
 control("tuple", lambda tf, a, b: tf.tuple([a, None, b]), a=X, b=normal(2))
 control("py_func", lambda tf, x: tf.py_func(lambda v: v * 2 + 1, [x], tf.float32), x=X, gradient=False)
 control("py_func/two", lambda tf, x: tf.py_func(lambda v: (v.sum(), np.int64(v.size)), [x], [tf.float32, tf.int64]), x=X, gradient=False)
-control("py_func/stateless", lambda tf, x: tf.py_func(np.sin, [x], tf.float32, stateful=False, name="sine"), x=X, gradient=False, names="off")
+control(
+    "py_func/stateless", lambda tf, x: tf.py_func(np.sin, [x], tf.float32, stateful=False, name="sine"), x=X, gradient=False, names="off"
+)
 
 
 @control.define("dependencies", x=X)
@@ -98,13 +114,24 @@ checks("Print", lambda tf, x: tf.Print(x, [tf.shape(x)], message="", first_n=0),
 gradients("sum_of_ys", lambda tf, x: tf.gradients([x * x, tf.sin(x)], [x]), x=X)
 gradients("several_xs", lambda tf, x, y: tf.gradients(tf.reduce_sum(x * y), [x, y]), x=X, y=normal(3, 2, seed=72))
 gradients("unconnected", lambda tf, x, y: tf.gradients(x * x, [x, y]), x=X, y=X, gradient=False)
-gradients("unconnected_zero", lambda tf, x, y: tf.gradients(x * x, [x, y], unconnected_gradients=tf.UnconnectedGradients.ZERO), x=X, y=X, gradient=False, names="off")
+gradients(
+    "unconnected_zero",
+    lambda tf, x, y: tf.gradients(x * x, [x, y], unconnected_gradients=tf.UnconnectedGradients.ZERO),
+    x=X,
+    y=X,
+    gradient=False,
+    names="off",
+)
 gradients("grad_ys", lambda tf, x, g: tf.gradients(tf.exp(x), x, grad_ys=g), x=X, g=normal(3, 2, seed=73))
 gradients("grad_ys_list_with_none", lambda tf, x: tf.gradients([x * x, x * 3.0], x, grad_ys=[None, tf.ones_like(x)]), x=X, gradient=False)
 gradients("of_itself", lambda tf, x: tf.gradients(x, x), x=X, gradient=False)
 gradients("twice", lambda tf, x: tf.gradients(tf.gradients(x * x * x, x)[0], x), x=X)
 gradients("thrice", lambda tf, x: tf.gradients(tf.gradients(tf.gradients(tf.tanh(x), x)[0], x)[0], x), x=X, gradient=False)
-gradients("through_matmul_twice", lambda tf, x: tf.gradients(tf.reduce_sum(tf.square(tf.gradients(tf.matmul(x, x, transpose_b=True), x)[0])), x), x=X)
+gradients(
+    "through_matmul_twice",
+    lambda tf, x: tf.gradients(tf.reduce_sum(tf.square(tf.gradients(tf.matmul(x, x, transpose_b=True), x)[0])), x),
+    x=X,
+)
 gradients("hessians", lambda tf, x: tf.hessians(tf.reduce_sum(x * x * x), x), x=normal(3), fixed=("x",), names="off")
 gradients("through_argmax", lambda tf, x: tf.gradients(tf.cast(tf.argmax(x, 1), tf.float32), x), x=X, gradient=False)
 gradients("through_cast_to_int", lambda tf, x: tf.gradients(tf.cast(tf.cast(x, tf.int32), tf.float32), x), x=X, gradient=False)
@@ -115,8 +142,20 @@ gradients("shared_use", lambda tf, x: tf.gradients(x * x + tf.exp(x) * x, x), x=
 gradients("broadcast", lambda tf, x, b: tf.gradients(x * b, [x, b]), x=X, b=normal(2, seed=74), fixed=("b",))
 gradients("gate", lambda tf, x, y: tf.gradients(x * y, [x, y], gate_gradients=True), x=X, y=X, gradient=False)
 gradients("named", lambda tf, x: tf.gradients(x * x, x, name="slope"), x=X, gradient=False)
-gradients("both_slices", lambda tf, t: tf.convert_to_tensor(tf.gradients(tf.gather(t, [0, 1]) * tf.gather(t, [1, 1]), t)[0]), t=X, names="off", gradient=False, fixed=("t",))
-gradients("slices_values", lambda tf, t: [[g.values, g.indices] for g in tf.gradients(tf.gather(t, [2, 0, 2]) * 3.0, t)][0], t=X, names="off", gradient=False)
+gradients(
+    "both_slices",
+    lambda tf, t: tf.convert_to_tensor(tf.gradients(tf.gather(t, [0, 1]) * tf.gather(t, [1, 1]), t)[0]),
+    t=X,
+    names="off",
+    gradient=False,
+    fixed=("t",),
+)
+
+
+@gradients.define("slices_values", t=X, names="off", gradient=False)
+def slices_values(tf: Any, t: Any) -> list[Any]:
+    gradient = tf.gradients(tf.gather(t, [2, 0, 2]) * 3.0, t)[0]
+    return [gradient.values, gradient.indices]
 
 
 @gradients.define("stop_gradients", gradient=False)
@@ -137,6 +176,12 @@ def custom(tf: Any, x: Any) -> Any:
 
 
 for label, method in (("add_n", 0), ("tree", 1), ("accumulate_n", 2)):
-    gradients(f"aggregation/{label}", lambda tf, x, m=method: tf.gradients(tf.exp(x) + x * x + tf.sin(x), x, aggregation_method=m), x=X, gradient=False, hidden=False)
+    gradients(
+        f"aggregation/{label}",
+        lambda tf, x, m=method: tf.gradients(tf.exp(x) + x * x + tf.sin(x), x, aggregation_method=m),
+        x=X,
+        gradient=False,
+        hidden=False,
+    )
 
 TABLES = (control, checks, gradients)

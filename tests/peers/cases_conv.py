@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable
 from peer_data import normal
 
@@ -34,7 +33,13 @@ VARIANTS = {
 for label, (strides, padding, kernel) in VARIANTS.items():
     conv(f"conv2d/{label}", conv2d(strides, padding), x=X, w=kernel, fixed=("w",), **SUMS)
 conv("conv2d/dilated", conv2d([1, 1, 1, 1], "VALID", dilations=[1, 2, 2, 1]), x=X, w=KERNEL, fixed=("w",), names="off", gradient=False)
-conv("conv2d/float64", conv2d([1, 1, 1, 1], "SAME"), x=normal(1, 4, 4, 1, dtype="float64"), w=normal(3, 3, 1, 2, dtype="float64"), fixed=("w",))
+conv(
+    "conv2d/float64",
+    conv2d([1, 1, 1, 1], "SAME"),
+    x=normal(1, 4, 4, 1, dtype="float64"),
+    w=normal(3, 3, 1, 2, dtype="float64"),
+    fixed=("w",),
+)
 conv(
     "conv2d/keywords",
     lambda tf, x, w: tf.nn.conv2d(input=x, filter=w, strides=[1, 1, 1, 1], padding="SAME", name="features"),
@@ -45,9 +50,21 @@ conv(
 )
 SEQUENCE = normal(2, 7, 2)
 conv("conv1d/same", lambda tf, x, w: tf.nn.conv1d(x, w, 1, "SAME"), x=SEQUENCE, w=normal(3, 2, 3), fixed=("w",), names="scope", **SUMS)
-conv("conv1d/valid_stride", lambda tf, x, w: tf.nn.conv1d(x, w, stride=2, padding="VALID"), x=SEQUENCE, w=normal(3, 2, 3), fixed=("w",), names="scope", **SUMS)
+conv(
+    "conv1d/valid_stride",
+    lambda tf, x, w: tf.nn.conv1d(x, w, stride=2, padding="VALID"),
+    x=SEQUENCE,
+    w=normal(3, 2, 3),
+    fixed=("w",),
+    names="scope",
+    **SUMS,
+)
 SMALL, BACK = normal(2, 3, 3, 3, seed=57), normal(3, 3, 2, 3, seed=58)
-TRANSPOSES = {"same_stride_2": ([2, 6, 5, 2], [1, 2, 2, 1], "SAME"), "valid": ([2, 5, 5, 2], [1, 1, 1, 1], "VALID"), "valid_2": ([2, 7, 7, 2], [1, 2, 2, 1], "VALID")}
+TRANSPOSES = {
+    "same_stride_2": ([2, 6, 5, 2], [1, 2, 2, 1], "SAME"),
+    "valid": ([2, 5, 5, 2], [1, 1, 1, 1], "VALID"),
+    "valid_2": ([2, 7, 7, 2], [1, 2, 2, 1], "VALID"),
+}
 for label, (shape, strides, padding) in TRANSPOSES.items():
     conv(
         f"conv2d_transpose/{label}",
@@ -76,7 +93,15 @@ for label, stride, padding in (("same", 1, "SAME"), ("valid_stride_2", 2, "VALID
         names="off",
         **SUMS,
     )
-conv("depthwise_conv2d/rate", lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], "VALID", rate=[2, 2]), x=X, w=DEPTH, fixed=("w",), names="off", **SUMS)
+conv(
+    "depthwise_conv2d/rate",
+    lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], "VALID", rate=[2, 2]),
+    x=X,
+    w=DEPTH,
+    fixed=("w",),
+    names="off",
+    **SUMS,
+)
 conv(
     "separable_conv2d",
     lambda tf, x, d, p: tf.nn.separable_conv2d(x, d, p, [1, 1, 1, 1], "SAME"),
@@ -97,7 +122,11 @@ WINDOWS = {
 for word in ("max_pool", "avg_pool"):
     for label, (size, strides, padding) in WINDOWS.items():
         pool(f"{word}/{label}", lambda tf, x, f=word, k=size, s=strides, p=padding: getattr(tf.nn, f)(x, k, s, p), x=X)
-    pool(f"{word}/keywords", lambda tf, x, f=word: getattr(tf.nn, f)(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME", name="p"), x=X)
+    pool(
+        f"{word}/keywords",
+        lambda tf, x, f=word: getattr(tf.nn, f)(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME", name="p"),
+        x=X,
+    )
 pool("max_pool/ties", lambda tf, x: tf.nn.max_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "VALID"), x=np.ones((1, 4, 4, 1), "float32"))
 pool("max_pool/negative_padding", lambda tf, x: tf.nn.max_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "SAME"), x=-np.abs(normal(1, 3, 3, 1)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 
 import numpy as np
-
 from peer_case import OpTable, call, call_list
 from peer_data import FINITE, INF, NAN, NO_NAN, SPECIAL, booleans, integers, normal, positive, unit
 
@@ -49,7 +48,13 @@ for word in "round rint ceil".split():
 special("sign", call("sign"), x=NO_NAN)
 special("lgamma", call("lgamma"), x=np.array([1, 2, 0.5, -0.5, 0, -1, INF, 10, 30], "float32"), gradient=False)
 special("asin/outside", call("asin"), x=np.array([1, -1, 1.5, 0, -0.0], "float32"), gradient=False)
-special("atan2/quadrants", call("atan2"), y=np.array([0, 0, 1, -1, 0, INF], "float32"), x=np.array([1, -1, 0, 0, 0, 1], "float32"), gradient=False)
+special(
+    "atan2/quadrants",
+    call("atan2"),
+    y=np.array([0, 0, 1, -1, 0, INF], "float32"),
+    x=np.array([1, -1, 0, 0, 0, 1], "float32"),
+    gradient=False,
+)
 EDGES = np.array([0, -0.0, 1, -1, INF, -INF, NAN, 2], "float32")
 for word in "add subtract multiply divide".split():
     special(word, call(word), x=EDGES[:, None] * np.ones(8, "float32"), y=EDGES, zero_sign=True)
@@ -69,7 +74,9 @@ special("sigmoid/far", call("sigmoid"), x=np.array([-100, -88, -20, 20, 88, 100]
 special("log_sigmoid/far", call("log_sigmoid"), x=np.array([-100, -20, 20, 100], "float32"), atol=1e-12)
 special("expm1/small", call("expm1"), x=np.array([1e-7, -1e-6, 1e-4], "float32"), atol=1e-12)
 special("log1p/small", call("log1p"), x=np.array([1e-7, -1e-6, 1e-4], "float32"), atol=1e-12)
-special("mod/signs", call("floormod"), x=np.array([5, -5, 5, -5, 0.5], "float32"), y=np.array([3, 3, -3, -3, -0.2], "float32"), gradient=False)
+special(
+    "mod/signs", call("floormod"), x=np.array([5, -5, 5, -5, 0.5], "float32"), y=np.array([3, 3, -3, -3, -0.2], "float32"), gradient=False
+)
 special("floordiv/signs", call("floordiv"), x=np.array([5, -5, 5, -5], "float32"), y=np.array([3, 3, -3, -3], "float32"))
 
 # Two arguments.

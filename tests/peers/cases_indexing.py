@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable, call
 from peer_data import booleans, integers, normal
 
@@ -54,7 +53,9 @@ gather("gather/matrix", call("gather"), params=normal(4, 3), ids=np.array([[0, 3
 gather("gather/int64", call("gather"), params=normal(4), ids=np.array([3, 1], "int64"))
 gather("gather/axis", call("gather", [1, 1, 0], axis=1), params=normal(2, 3, 2))
 gather("gather/last_axis", call("gather", [1, 0], axis=-1), params=normal(2, 3))
-gather("gather/batch_dims", call("gather", axis=1, batch_dims=1), params=normal(2, 3, 2), ids=np.array([[0, 2], [1, 1]], "int32"), hidden=False)
+gather(
+    "gather/batch_dims", call("gather", axis=1, batch_dims=1), params=normal(2, 3, 2), ids=np.array([[0, 2], [1, 1]], "int32"), hidden=False
+)
 gather("gather/empty", call("gather"), params=normal(4, 3), ids=np.zeros(0, "int32"))
 gather("gather/int32_params", call("gather", [1, 2]), params=integers(4, 2))
 gather("gather/twice", lambda tf, p: tf.gather(p, [0, 1]) * tf.gather(p, [1, 1]), p=normal(3, 2))
@@ -72,7 +73,13 @@ gather("where_then_gather", lambda tf, x: tf.gather_nd(x, tf.where(x > 0.0)), x=
 
 scatter("scatter_nd/rows", call("scatter_nd", [4, 2]), ids=np.array([[1], [3], [1]], "int32"), updates=normal(3, 2), hidden=False)
 scatter("scatter_nd/elements", call("scatter_nd", [3, 2]), ids=np.array([[0, 1], [2, 0], [0, 1]], "int32"), updates=normal(3), hidden=False)
-scatter("scatter_nd/dynamic_shape", lambda tf, ids, u, n: tf.scatter_nd(ids, u, [n]), ids=np.array([[1], [3]], "int32"), u=normal(2), n=np.int32(5))
+scatter(
+    "scatter_nd/dynamic_shape",
+    lambda tf, ids, u, n: tf.scatter_nd(ids, u, [n]),
+    ids=np.array([[1], [3]], "int32"),
+    u=normal(2),
+    n=np.int32(5),
+)
 scatter("dynamic_partition", call("dynamic_partition", 3), x=normal(5, 2), parts=np.array([2, 0, 2, 0, 0], "int32"))
 scatter("dynamic_partition/matrix", call("dynamic_partition", 2), x=normal(2, 3), parts=np.array([[0, 1, 0], [1, 1, 0]], "int32"))
 scatter(

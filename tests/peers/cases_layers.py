@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from peer_case import OpTable
 from peer_data import normal
 
@@ -46,7 +45,9 @@ layers(
     x=X,
     names="exact",
 )
-layers("conv2d", lambda tf, x: with_parameters(tf, tf.layers.conv2d(x, 3, 3, kernel_initializer=formula(tf))), x=IMAGE, names="scope", **SUMS)
+layers(
+    "conv2d", lambda tf, x: with_parameters(tf, tf.layers.conv2d(x, 3, 3, kernel_initializer=formula(tf))), x=IMAGE, names="scope", **SUMS
+)
 layers(
     "conv2d/same_strides",
     lambda tf, x: tf.layers.conv2d(x, 3, [3, 3], strides=(2, 2), padding="same", activation=tf.nn.relu, kernel_initializer=formula(tf)),

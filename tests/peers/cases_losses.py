@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from peer_case import Build, OpTable, lookup
 from peer_data import integers, normal, one_hot, positive, probabilities
 
@@ -45,7 +44,15 @@ losses(
 )
 losses("keywords", lambda tf, y, p: tf.losses.mean_squared_error(labels=y, predictions=p, scope="fit"), y=Y, p=P, names=NAMES)
 losses("int_labels", loss("mean_squared_error"), labels=integers(3, 2), scores=P, names=NAMES)
-losses("float64", loss("mean_squared_error"), labels=Y.astype("float64"), scores=P.astype("float64"), names=NAMES, rtol=2e-6, why="computed in float32")
+losses(
+    "float64",
+    loss("mean_squared_error"),
+    labels=Y.astype("float64"),
+    scores=P.astype("float64"),
+    names=NAMES,
+    rtol=2e-6,
+    why="computed in float32",
+)
 losses("weight_scalar", loss("mean_squared_error", weights=0.25), labels=Y, scores=P, names=NAMES)
 losses("weight_zero", loss("mean_squared_error", weights=0.0), labels=Y, scores=P, names=NAMES)
 losses("weight_each", loss("absolute_difference"), labels=Y, scores=P, weights=positive(3, 2), names=NAMES)

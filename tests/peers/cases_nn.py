@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable, call
 from peer_data import INF, NO_NAN, integers, normal, one_hot, positive, probabilities
 
@@ -37,7 +36,14 @@ nn("bias_add", call("nn.bias_add"), x=X, b=normal(4), fixed=("b",))
 nn("bias_add/rank_4", call("nn.bias_add"), x=normal(2, 2, 2, 3), b=normal(3), fixed=("b",))
 nn("xw_plus_b", call("nn.xw_plus_b"), x=X, w=normal(4, 2), b=normal(2), fixed=("w", "b"))
 nn("in_top_k", call("nn.in_top_k", 2), x=normal(4, 5), t=integers(4, low=0), names="scope", gradient=False)
-nn("in_top_k/ties", call("nn.in_top_k", 1), x=np.array([[1, 1, 0], [0, 2, 3]], "float32"), t=np.array([1, 1], "int32"), names="scope", gradient=False)
+nn(
+    "in_top_k/ties",
+    call("nn.in_top_k", 1),
+    x=np.array([[1, 1, 0], [0, 2, 3]], "float32"),
+    t=np.array([1, 1], "int32"),
+    names="scope",
+    gradient=False,
+)
 nn("lrn", call("nn.local_response_normalization"), x=normal(1, 2, 2, 7), names="off")
 nn("lrn/arguments", call("nn.lrn", 2, bias=2.0, alpha=0.5, beta=0.75), x=normal(1, 2, 2, 7), names="off")
 nn("dropout/keep_all", lambda tf, x: tf.nn.dropout(x, keep_prob=1.0), x=X, names="off")
@@ -68,7 +74,13 @@ xent("sparse/float64", keywords(SPARSE), labels=CLASSES, logits=LOGITS.astype("f
 xent("sparse/rank_3", keywords(SPARSE), labels=CLASSES.reshape(2, 2), logits=LOGITS.reshape(2, 2, 3))
 xent("sparse/named", keywords(SPARSE, name="loss"), labels=CLASSES, logits=LOGITS, names="scope")
 xent("sigmoid", keywords(SIGMOID), labels=LABELS, logits=LOGITS, names="scope")
-xent("sigmoid/far", keywords(SIGMOID), labels=np.array([0, 1, 1, 0], "float32"), logits=np.array([-200, -200, 200, 200], "float32"), atol=1e-12)
+xent(
+    "sigmoid/far",
+    keywords(SIGMOID),
+    labels=np.array([0, 1, 1, 0], "float32"),
+    logits=np.array([-200, -200, 200, 200], "float32"),
+    atol=1e-12,
+)
 xent(
     "weighted",
     lambda tf, t, z: tf.nn.weighted_cross_entropy_with_logits(targets=t, logits=z, pos_weight=2.5),
@@ -77,9 +89,19 @@ xent(
     names="scope",
     gradient=False,
 )
-xent("weighted/logits", lambda tf, z: tf.nn.weighted_cross_entropy_with_logits(labels=tf.ones_like(z), logits=z, pos_weight=0.3), z=LOGITS, names="scope")
+xent(
+    "weighted/logits",
+    lambda tf, z: tf.nn.weighted_cross_entropy_with_logits(labels=tf.ones_like(z), logits=z, pos_weight=0.3),
+    z=LOGITS,
+    names="scope",
+)
 xent("second_order", lambda tf, z: tf.gradients(tf.nn.softmax_cross_entropy_with_logits(labels=LABELS, logits=z), z), z=LOGITS, names="off")
-xent("handmade", lambda tf, z, y: -tf.reduce_mean(tf.reduce_sum(y * tf.log(tf.nn.softmax(z)), reduction_indices=[1])), z=LOGITS, y=one_hot(4, 3))
+xent(
+    "handmade",
+    lambda tf, z, y: -tf.reduce_mean(tf.reduce_sum(y * tf.log(tf.nn.softmax(z)), reduction_indices=[1])),
+    z=LOGITS,
+    y=one_hot(4, 3),
+)
 
 # Normalisation.
 IMAGES = normal(2, 3, 3, 2)
@@ -156,13 +178,12 @@ for strategy in ("mod", "div"):
         names="scope",
     )
 embedding("lookup/max_norm", call("nn.embedding_lookup", max_norm=1.0), table=TABLE, ids=IDS, fixed=("table",), names="scope")
-PLACES = np.array([[0, 0], [0, 2], [2, 1], [2, 2], [2, 3]], "int64")
 for combiner in ("sum", "mean", "sqrtn"):
     embedding(
         f"lookup_sparse/{combiner}",
         lambda tf, table, c=combiner: tf.nn.embedding_lookup_sparse(
             table,
-            tf.SparseTensor(PLACES[:2].tolist() + [[1, 1], [1, 2]], np.array([1, 3, 0, 3]), [2, 4]),
+            tf.SparseTensor([[0, 0], [0, 2], [1, 1], [1, 2]], np.array([1, 3, 0, 3]), [2, 4]),
             None,
             combiner=c,
         ),
@@ -170,12 +191,23 @@ for combiner in ("sum", "mean", "sqrtn"):
         hidden=False,
         names="off",
     )
-CANDIDATES = {"sampled": np.array([1, 4, 2], "int64"), "expected_true": positive(2, 1, high=1.0), "expected": positive(3, high=1.0, seed=42)}
+CANDIDATES = {
+    "sampled": np.array([1, 4, 2], "int64"),
+    "expected_true": positive(2, 1, high=1.0),
+    "expected": positive(3, high=1.0, seed=42),
+}
 for word in ("nce_loss", "sampled_softmax_loss"):
     embedding(
         f"{word}/given_candidates",
         lambda tf, w, b, labels, inputs, sampled, expected_true, expected, word=word: getattr(tf.nn, word)(
-            w, b, labels, inputs, num_sampled=3, num_classes=6, sampled_values=(sampled, expected_true, expected), remove_accidental_hits=False
+            w,
+            b,
+            labels,
+            inputs,
+            num_sampled=3,
+            num_classes=6,
+            sampled_values=(sampled, expected_true, expected),
+            remove_accidental_hits=False,
         ),
         w=TABLE,
         b=normal(6, seed=43),

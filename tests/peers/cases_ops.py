@@ -1,16 +1,16 @@
 """All op cases by name: one table a family, in the `cases_*` modules.
 
-    family       module             family      module            family      module
-    unary        elementwise        reduce      reduce            conv, pool  conv
-    binary       elementwise        norm        reduce            losses      losses
-    operators    elementwise        cumulative  reduce            control     control
-    compare      elementwise        segment     reduce            checks      control
-    cast         elementwise        slicing     indexing          gradients   control
-    special      elementwise        gather      indexing          layers      layers
-    constant     array              scatter     indexing          rnn         layers
-    shape        array              product     linalg            clip        clip
-    array        array              matrix      linalg            refused     refused (ERRORS)
-    nn, xent, normalise, embedding  nn
+family       module             family      module            family      module
+unary        elementwise        reduce      reduce            conv, pool  conv
+binary       elementwise        norm        reduce            losses      losses
+operators    elementwise        cumulative  reduce            control     control
+compare      elementwise        segment     reduce            checks      control
+cast         elementwise        slicing     indexing          gradients   control
+special      elementwise        gather      indexing          layers      layers
+constant     array              scatter     indexing          rnn         layers
+shape        array              product     linalg            clip        clip
+array        array              matrix      linalg            refused     refused (ERRORS)
+nn, xent, normalise, embedding  nn
 """
 
 from __future__ import annotations

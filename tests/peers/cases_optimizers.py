@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from peer_case import ScenarioTable, raised
 from peer_data import integers, normal
 
@@ -70,7 +69,10 @@ SETTINGS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "ProximalAdagrad": [
         ("", {"learning_rate": 0.1}),
         ("l1", {"learning_rate": 0.1, "l1_regularization_strength": 0.5}),
-        ("l1_l2", {"learning_rate": 0.1, "l1_regularization_strength": 0.1, "l2_regularization_strength": 0.3, "initial_accumulator_value": 0.5}),
+        (
+            "l1_l2",
+            {"learning_rate": 0.1, "l1_regularization_strength": 0.1, "l2_regularization_strength": 0.3, "initial_accumulator_value": 0.5},
+        ),
     ],
 }
 ROUNDED = {"rtol": 5e-5, "why": "TensorFlow computes with hyper-parameters rounded to float32, of which 1 - beta2 keeps five digits"}
@@ -131,20 +133,25 @@ for optimizer, settings in SETTINGS.items():
     for variant, chosen in settings:
         label = f"{optimizer}/{variant or 'default'}"
         loose = ROUNDED if optimizer in {"Adam", "Adadelta", "Ftrl"} else {}
+        make_it = maker(optimizer, chosen)
         if variant != "exact":
-            optimizers.add(f"{label}/dense", lambda tf, m=maker(optimizer, chosen): steps(tf, m), **loose)
-            optimizers.add(f"{label}/sparse", lambda tf, m=maker(optimizer, chosen): steps(tf, m, sparse=True), **loose)
+            optimizers.add(f"{label}/dense", lambda tf, m=make_it: steps(tf, m), **loose)
+            optimizers.add(f"{label}/sparse", lambda tf, m=make_it: steps(tf, m, sparse=True), **loose)
             continue
         for kind, is_sparse in (("dense", False), ("sparse", True)):
-            optimizers.add(f"{label}/{kind}_float64", lambda tf, m=maker(optimizer, chosen), s=is_sparse: steps(tf, m, dtype="float64", sparse=s))
+            optimizers.add(f"{label}/{kind}_float64", lambda tf, m=make_it, s=is_sparse: steps(tf, m, dtype="float64", sparse=s))
 
 # Hyper-parameters that are tensors, variables or callables.
 HYPER = {
     "tensor": lambda tf: tf.train.MomentumOptimizer(tf.constant(0.1), tf.constant(0.9)),
     "callable": lambda tf: tf.train.MomentumOptimizer(lambda: 0.1, lambda: 0.9),
     "callable_tensor": lambda tf: tf.train.AdamOptimizer(lambda: tf.constant(0.1), beta1=lambda: 0.8),
-    "variable": lambda tf: tf.train.GradientDescentOptimizer(tf.get_variable("rate", [], initializer=tf.constant_initializer(0.25), trainable=False)),
-    "scheduled": lambda tf: tf.train.GradientDescentOptimizer(tf.train.exponential_decay(0.5, tf.train.get_or_create_global_step(), 2, 0.5)),
+    "variable": lambda tf: tf.train.GradientDescentOptimizer(
+        tf.get_variable("rate", [], initializer=tf.constant_initializer(0.25), trainable=False)
+    ),
+    "scheduled": lambda tf: tf.train.GradientDescentOptimizer(
+        tf.train.exponential_decay(0.5, tf.train.get_or_create_global_step(), 2, 0.5)
+    ),
     "renamed": lambda tf: tf.train.AdamOptimizer(0.1, name="Fast"),
     "locking": lambda tf: tf.train.MomentumOptimizer(0.1, 0.9, use_locking=True),
 }
@@ -286,13 +293,22 @@ REFUSALS: dict[str, tuple[Callable[[Any], Any], str | None]] = {
     "no_variables": (lambda tf: plain(tf).minimize(tf.constant(1.0)), "No variables to optimize."),
     "nothing_to_apply": (lambda tf: plain(tf).apply_gradients([]), "No variables provided."),
     "all_none": (lambda tf: plain(tf).apply_gradients([(None, tf.get_variable("w", []))]), "No gradients provided for any variable"),
-    "bad_gradient": (lambda tf: plain(tf).apply_gradients([(object(), tf.get_variable("w", []))]), "Gradient must be convertible to a Tensor or IndexedSlices, or None"),
-    "not_connected": (lambda tf: plain(tf).minimize(tf.constant(1.0), var_list=[tf.get_variable("w", [])]), "No gradients provided for any variable"),
+    "bad_gradient": (
+        lambda tf: plain(tf).apply_gradients([(object(), tf.get_variable("w", []))]),
+        "Gradient must be convertible to a Tensor or IndexedSlices, or None",
+    ),
+    "not_connected": (
+        lambda tf: plain(tf).minimize(tf.constant(1.0), var_list=[tf.get_variable("w", [])]),
+        "No gradients provided for any variable",
+    ),
     "tensor_update": (lambda tf: [plain(tf).apply_gradients([(t, t)]) for t in [tf.constant(1.0)]], "Trying to update a Tensor"),
     "bad_gate": (lambda tf: plain(tf).minimize(regression(tf)[0], gate_gradients=7), ""),
     "adagrad_start": (lambda tf: tf.train.AdagradOptimizer(0.1, initial_accumulator_value=0.0), POSITIVE),
     "proximal_adagrad_start": (lambda tf: tf.train.ProximalAdagradOptimizer(0.1, initial_accumulator_value=0.0), POSITIVE),
-    "adagrad_da_start": (lambda tf: tf.train.AdagradDAOptimizer(0.1, None, initial_gradient_squared_accumulator_value=0.0), "must be positive"),
+    "adagrad_da_start": (
+        lambda tf: tf.train.AdagradDAOptimizer(0.1, None, initial_gradient_squared_accumulator_value=0.0),
+        "must be positive",
+    ),
     "ftrl_start": (lambda tf: tf.train.FtrlOptimizer(0.1, initial_accumulator_value=-1.0), ""),
     "ftrl_power": (lambda tf: tf.train.FtrlOptimizer(0.1, learning_rate_power=0.5), ""),
     "ftrl_l1": (lambda tf: tf.train.FtrlOptimizer(0.1, l1_regularization_strength=-0.5), ""),
@@ -301,7 +317,8 @@ REFUSALS: dict[str, tuple[Callable[[Any], Any], str | None]] = {
     "momentum_needed": (lambda tf: tf.train.MomentumOptimizer(0.1), ""),
     "sparse_constraint": (
         lambda tf: [
-            plain(tf).minimize(tf.reduce_sum(tf.gather(v, [0, 1]))) for v in [tf.get_variable("w", [3], constraint=lambda x: tf.clip_by_value(x, 0.0, 1.0))]
+            plain(tf).minimize(tf.reduce_sum(tf.gather(v, [0, 1])))
+            for v in [tf.get_variable("w", [3], constraint=lambda x: tf.clip_by_value(x, 0.0, 1.0))]
         ],
         "Cannot use a constraint function on a sparse variable.",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from peer_case import OpTable, call
 from peer_data import INF, NAN, booleans, integers, normal, positive
 
@@ -43,7 +42,13 @@ reduce("reduce_prod/one_zero", call("reduce_prod", axis=1), x=np.array([[1, 0, 3
 reduce("reduce_prod/two_zeros", call("reduce_prod"), x=np.array([2, 0, 0, 3], "float32"))
 reduce("reduce_sum/nan", call("reduce_sum", axis=1), x=np.array([[1, NAN], [INF, 1], [INF, -INF]], "float32"))
 reduce("reduce_max/infinite", call("reduce_max", axis=1), x=np.array([[1, INF], [-INF, 1], [-INF, -INF]], "float32"))
-reduce("reduce_logsumexp/infinite", call("reduce_logsumexp", axis=1), x=np.array([[1, -INF], [-INF, -INF]], "float32"), gradient=False, names="scope")
+reduce(
+    "reduce_logsumexp/infinite",
+    call("reduce_logsumexp", axis=1),
+    x=np.array([[1, -INF], [-INF, -INF]], "float32"),
+    gradient=False,
+    names="scope",
+)
 reduce("reduce_logsumexp/large", call("reduce_logsumexp", axis=1), x=np.array([[1000, 999], [-1000, -1001]], "float32"), names="scope")
 reduce("argmax/last", call("argmax", axis=1), x=normal(3, 4))
 reduce("argmax/default", call("argmax"), x=normal(3, 4))
@@ -81,7 +86,9 @@ segments("segment_sum/int32_data", call("segment_sum"), data=integers(5), ids=ID
 SCATTERED = np.array([2, 0, 2, 1, 0], "int32")
 segments("unsorted_segment_sum", call("unsorted_segment_sum", 4), data=normal(5, 2), ids=SCATTERED)
 segments("unsorted_segment_sum/negative_ids", call("unsorted_segment_sum", 3), data=normal(5), ids=np.array([0, -1, 2, 2, -1], "int32"))
-segments("unsorted_segment_sum/matrix_ids", call("unsorted_segment_sum", 3), data=normal(2, 3, 2), ids=np.array([[0, 1, 2], [2, 0, 0]], "int32"))
+segments(
+    "unsorted_segment_sum/matrix_ids", call("unsorted_segment_sum", 3), data=normal(2, 3, 2), ids=np.array([[0, 1, 2], [2, 0, 0]], "int32")
+)
 segments("unsorted_segment_max", call("unsorted_segment_max", 4), data=normal(5, 2), ids=SCATTERED)
 segments("bincount", call("bincount"), x=np.array([1, 3, 3, 0, 3], "int32"), names="off")
 segments("bincount/minlength", call("bincount", minlength=6), x=np.array([1, 3, 3, 0, 3], "int32"), names="off")

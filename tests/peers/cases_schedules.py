@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from peer_case import Raised, ScenarioTable, raised
 
 schedules = ScenarioTable("schedules")
@@ -16,13 +15,13 @@ STEPS = 13
 
 
 def values(tf: Any, decay: Decay, *, rate_type: str | None = None, step_type: str = "int64") -> dict[str, Any]:
-    """The decayed rate at every step, its type and its name. `rate_type` None gives the rate as a Python float."""
+    """The decayed rate at every step, its type and its scope. `rate_type` None gives the rate as a Python float."""
     step = tf.placeholder(step_type, [], name="step")
     rate = 0.5 if rate_type is None else tf.constant(0.5, dtype=rate_type, name="rate")
     decayed = decay(tf, rate, step)
     with tf.Session() as session:
         found = [session.run(decayed, {step: i}) for i in range(STEPS)]
-    return {"name": decayed.name, "dtype": decayed.dtype.base_dtype.name, "values": np.stack(found)}
+    return {"scope": decayed.op.name.split("/")[0], "dtype": decayed.dtype.base_dtype.name, "values": np.stack(found)}
 
 
 DECAYS: dict[str, Decay] = {
@@ -80,11 +79,10 @@ def names(tf: Any) -> list[str]:
     step = tf.train.get_or_create_global_step()
     twice = [tf.train.exponential_decay(0.1, step, 2, 0.5) for _ in range(2)]
     with tf.name_scope("train"):
-        twice.append(tf.train.cosine_decay(0.1, step, 10))
+        twice.append(tf.train.polynomial_decay(0.1, step, 10))
     return [t.name for t in twice]
 
 
-NONE = "None values not supported."
 REFUSALS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "exponential": (lambda tf: tf.train.exponential_decay(0.1, None, 2, 0.5), ""),
     "polynomial": (lambda tf: tf.train.polynomial_decay(0.1, None, 2), ""),

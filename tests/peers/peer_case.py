@@ -17,6 +17,10 @@ Build = Callable[..., Any]
 """A function of the TensorFlow module and the case's input tensors in order."""
 
 
+class Reworded(str):
+    """Words of TensorFlow 1.15 that the recorded peer has changed since: asked of graphopt, not of the peer."""
+
+
 @dataclass(frozen=True)
 class OpCase:
     """One expression: its values, types, static shapes, names and gradients are compared."""
@@ -44,7 +48,7 @@ class ErrorCase:
     inputs: dict[str, np.ndarray]
     shapes: str = "full"  # of the placeholders: "full", "hidden" (first dimension) or "unknown" (rank too)
     says: str | None = None  # text the message must hold; None: the recorded first line; "": the class alone decides
-    reference: str | None = None  # the class of the exception in TensorFlow 1.15, where the peer has moved on and is not asked
+    reference: str | None = None  # the class of the exception in TensorFlow 1.15, where the peer raises another one or none
 
 
 @dataclass(frozen=True)

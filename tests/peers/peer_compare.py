@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from peer_case import OpCase, Raised
 
 RTOL = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-9}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from peer_case import ErrorCase, OpCase, Raised, Scenario
 
 Observation = dict[str, Any]

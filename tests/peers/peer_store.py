@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from peer_case import Raised
+from peer_case import Raised, Reworded
 
 HERE = Path(__file__).parent
 
@@ -21,7 +20,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return encode_array(np.asarray(value))
     if isinstance(value, Raised):
-        return {"raises": value.classes[0], "message": value.first_line[:400], "says": value.says}
+        says = {"reworded": str(value.says)} if isinstance(value.says, Reworded) else value.says
+        return {"raises": value.classes[0], "message": value.first_line[:400], "says": says}
     if isinstance(value, dict):
         return {str(k): encode(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -57,7 +57,8 @@ def decode(value: Any) -> Any:
     if value.keys() == {"bytes"}:
         return value["bytes"].encode("latin1")
     if value.keys() == {"raises", "message", "says"}:
-        return Raised((value["raises"],), value["message"], value["says"])
+        says = value["says"]
+        return Raised((value["raises"],), value["message"], Reworded(says["reworded"]) if isinstance(says, dict) else says)
     return {k: decode(v) for k, v in value.items()}
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-import graphopt as tf
 from cases_ops import ERRORS, OPS
 from peer_compare import error_differences, gradient_differences, value_differences
 from peer_observe import observe_error, observe_gradients, observe_values
 from peer_store import load
+
+import graphopt as tf
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what is warned of is not the subject here
 
 RECORDED = load("ops.json.gz")
 

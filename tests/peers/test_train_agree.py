@@ -7,12 +7,14 @@ recorded: `record_tensorflow.py`.
 from __future__ import annotations
 
 import pytest
-
-import graphopt as tf
 from cases_train import SCENARIOS
 from peer_compare import tree_differences
 from peer_observe import observe_scenario
 from peer_store import load
+
+import graphopt as tf
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what is warned of is not the subject here
 
 RECORDED = load("train.json.gz")
 

@@ -1,0 +1,121 @@
+"""The first tier: a list of closures over a table of values. Nothing is compiled, and nothing is shared between runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphopt.backends.numpy_plan.steps import compile_statement, is_fresh, is_scalar, kernel_of, operand_names, statement
+from graphopt.errors import OpError
+from graphopt.ir.node import CONST, ITEM, Node
+from graphopt.ir.plan import Plan
+
+Step = Callable[[list[Any]], None]
+
+
+class Timing(NamedTuple):
+    """When one step ran."""
+
+    node: Node
+    start: float
+    end: float
+
+
+class Closures:
+    """A plan as closures, one for each node.
+
+    Args:
+      plan: the plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        slots: dict[Node, int] = {node: i for i, node in enumerate(plan.inputs)}
+        nodes = plan.program.nodes()
+        constants = [node for node in nodes if node.op is CONST]
+        for node in (*constants, *plan.order):
+            slots[node] = len(slots)
+        self._constants = [node.value[()] if is_scalar(node) else node.value for node in constants]
+        self._size = len(slots)
+        self._steps = [(_make_step(node, slots), node) for node in plan.order]
+        self._outputs = [(slots[o.node], not is_scalar(o.node) and not is_fresh(o.node, plan)) for o in plan.program.outputs]
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        """Return the outputs' values for the inputs' values; no input changes, and the caller owns what it gets."""
+        values = self._start(inputs)
+        for step, node in self._steps:
+            try:
+                step(values)
+            except OpError as error:
+                raise with_origin(error, node, self.plan) from None
+        return self._finish(values)
+
+    def run_timed(self, inputs: Sequence[Any], timings: list[Timing]) -> list[Any]:
+        """Run and note when each step began and ended."""
+        values = self._start(inputs)
+        for step, node in self._steps:
+            start = time.perf_counter()
+            try:
+                step(values)
+            except OpError as error:
+                raise with_origin(error, node, self.plan) from None
+            timings.append(Timing(node, start, time.perf_counter()))
+        return self._finish(values)
+
+    def _finish(self, values: list[Any]) -> list[Any]:
+        return [np.array(values[i]) if is_shared and values[i] is not None else values[i] for i, is_shared in self._outputs]
+
+    def _start(self, inputs: Sequence[Any]) -> list[Any]:
+        return [*inputs, *self._constants, *[None] * (self._size - len(inputs) - len(self._constants))]
+
+
+def with_origin(error: OpError, node: Node | None, plan: Plan) -> OpError:
+    """Return the error with the recorded operation that the failing node comes from."""
+    origin = None if node is None else plan.program.origins.get(node)
+    return error if error.op is not None or origin is None else error.with_op(origin)
+
+
+def _make_step(node: Node, slots: dict[Node, int]) -> Step:
+    at, sources = slots[node], tuple([slots[source] for source in node.inputs])
+    if node.op is ITEM:
+        return _item_step(at, sources[0], node.attributes["index"])
+    text = statement(node)
+    if text is not None:
+        return _statement_step(at, sources, compile_statement(text, tuple(operand_names(node))), node)
+    return _kernel_step(at, sources, kernel_of(node))
+
+
+def _item_step(at: int, source: int, index: int) -> Step:
+    def step(values: list[Any]) -> None:
+        values[at] = values[source][index]
+
+    return step
+
+
+def _statement_step(at: int, sources: tuple[int, ...], function: Callable[..., Any], node: Node) -> Step:
+    shape, dtype = node.shape, node.dtype.np
+
+    def step(values: list[Any]) -> None:
+        out = np.empty(shape, dtype)
+        function(*[values[i] for i in sources], out)
+        values[at] = out
+
+    return step
+
+
+def _kernel_step(at: int, sources: tuple[int, ...], kernel: Callable[..., Any]) -> Step:
+    if len(sources) == 1:
+        (only,) = sources
+
+        def step_one(values: list[Any]) -> None:
+            values[at] = kernel(values[only])
+
+        return step_one
+
+    def step(values: list[Any]) -> None:
+        values[at] = kernel(*[values[i] for i in sources])
+
+    return step

@@ -1,0 +1,1 @@
+"""Passes: Program -> Program, and the schedule and memory of a plan."""

@@ -1,0 +1,40 @@
+"""Shape specialisation: give the program's inputs their actual types and infer all others anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphopt.ir.bind import CURRENT
+from graphopt.ir.node import INPUT, NODES, Node, constant_node, input_node
+from graphopt.ir.program import Program, rebuild, with_inputs
+from graphopt.ir.types import TensorType
+
+
+def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
+    """Return the program for inputs of the given types.
+
+    Args:
+      program: the program.
+      types: (kind, name) of an input with its actual type; others keep theirs.
+
+    Returns:
+      A program in which what shapes decide (``tf.shape``, reshapes to it) is constant.
+    """
+
+    def replace_input(node: Node) -> Node:
+        if node.op is not INPUT:
+            return node
+        actual = types.get((node.attributes["kind"], node.attributes["name"]))
+        return node if actual is None or actual == node.tensor_type else input_node(node.attributes["kind"], node.attributes["name"], actual)
+
+    def replace_node(node: Node, inputs: tuple[Node, ...]) -> Node:
+        current = with_inputs(node, inputs)
+        find = current.op.value_from_types
+        value = None if find is None else find(*[source.tensor_type for source in inputs], **current.attributes)
+        return current if value is None else constant_node(value)
+
+    token = CURRENT.set(NODES)
+    try:
+        return rebuild(program, replace_node, replace_input)
+    finally:
+        CURRENT.reset(token)

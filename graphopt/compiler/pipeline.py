@@ -1,0 +1,51 @@
+"""The passes, in order. This is the only place that orders them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+from graphopt.compiler.passes.expand import expand
+from graphopt.compiler.passes.fold import fold_constants
+from graphopt.compiler.passes.prune import prune
+from graphopt.compiler.passes.simplify import simplify
+from graphopt.compiler.passes.specialize import specialize
+from graphopt.config import settings
+from graphopt.ir.program import Program
+from graphopt.ir.text import format_program
+from graphopt.ir.types import TensorType
+from graphopt.ir.verify import verify
+
+Pass = Callable[[Program], Program]
+
+# Level 0 runs the first alone: every op as its kernel does it.
+PASSES: tuple[tuple[str, Pass], ...] = (
+    ("prune", prune),
+    ("expand", expand),
+    ("fold", fold_constants),
+    ("simplify", simplify),
+    ("fold-again", fold_constants),
+    ("prune-again", prune),
+)
+
+
+def optimize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
+    """Return the program specialised to the inputs' actual types and optimised as the settings say.
+
+    Args:
+      program: what `discharge` gave. types: (kind, name) of inputs with their actual types.
+    """
+    program = _after("specialize", specialize(program, types))
+    passes = PASSES if settings().optimize > 0 else PASSES[:1]
+    for name, run_pass in passes:
+        program = _after(name, run_pass(program))
+    return program
+
+
+def _after(name: str, program: Program) -> Program:
+    options = settings()
+    if options.verify:
+        verify(program, name)
+    if f"after:{name}" in options.print_stages:
+        print(f"# after {name}\n{format_program(program)}", file=sys.stderr)
+    return program

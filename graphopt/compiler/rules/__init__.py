@@ -1,0 +1,3 @@
+"""The rewrite rules, by family."""
+
+from graphopt.compiler.rules import algebra as algebra

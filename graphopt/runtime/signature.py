@@ -1,0 +1,188 @@
+"""One signature: what is fetched and fed. It is discharged once, compiled once for every combination of shapes, and then run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphopt import shapes
+from graphopt.backends.numpy_plan import NumpyExecutable
+from graphopt.compiler.discharge import Discharged, discharge
+from graphopt.compiler.pipeline import optimize
+from graphopt.errors import ArgumentError, FailedPreconditionError
+from graphopt.graph.graph import Graph
+from graphopt.graph.operation import Tensor
+from graphopt.ir.types import TensorType
+from graphopt.runtime.fetching import Fetches, to_feed
+from graphopt.runtime.profile import RunMetadata
+from graphopt.runtime.store import Cell, Store, owned
+
+_MAX_EXECUTABLES = 64
+
+
+class Signature:
+    """What is fetched and fed.
+
+    Args:
+      graph: the recorded graph. store: the session's state. fetches: what is fetched. feeds: the tensors that are fed.
+    """
+
+    def __init__(self, graph: Graph, store: Store, fetches: Fetches, feeds: Sequence[Tensor]) -> None:
+        self._graph = graph
+        self._store = store
+        self._fetches = fetches
+        self._feeds = list(feeds)
+        self._feed_dtypes = [t.dtype.np for t in feeds]
+        self._discharged: Discharged | None = None
+        self._changing: list[tuple[str, Cell]] = []
+        self._runners: dict[Any, Runner] = {}
+        self._lock = threading.Lock()
+
+    def run(self, values: Sequence[Any], metadata: RunMetadata | None = None) -> Any:
+        """Return the fetched values for the fed values, in the caller's structure."""
+        feeds = [
+            value if type(value) is np.ndarray and value.dtype == dtype and value.ndim else to_feed(tensor, value)
+            for value, dtype, tensor in zip(values, self._feed_dtypes, self._feeds, strict=True)
+        ]
+        key = [value.shape if type(value) is np.ndarray else () for value in feeds]
+        for _, cell in self._changing:
+            key.append(np.shape(cell.value))
+        runner = self._runners.get(tuple(key))
+        if runner is None:
+            runner = self._compile(feeds)
+        return self._fetches.assemble(runner.run(feeds, metadata))
+
+    def runner_for(self, values: Sequence[Any]) -> Runner:
+        """Return what runs for feeds of the shapes of these values (for inspection and benchmarks)."""
+        return self._compile([to_feed(tensor, value) for tensor, value in zip(self._feeds, values, strict=True)])
+
+    def _compile(self, feeds: list[Any]) -> Runner:
+        with self._lock:
+            for tensor, value in zip(self._feeds, feeds, strict=True):
+                if not shapes.is_compatible(tensor.tensor_type.shape, np.shape(value)):
+                    raise ArgumentError(f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{shapes.format_tf(tensor.tensor_type.shape)}'")
+            if self._discharged is None:
+                self._discharged = discharge(self._fetches.elements, {t: t.tensor_type for t in self._feeds}, self._store.entropy)
+                self._changing = [
+                    (node.attributes["name"], self._store.cell(node.attributes["name"]))
+                    for node in self._discharged.program.inputs()
+                    if node.attributes["kind"] in ("variable", "optional") and not node.tensor_type.is_static
+                ]
+            key = tuple([np.shape(value) for value in feeds] + [np.shape(cell.value) for _, cell in self._changing])
+            runner = self._runners.get(key)
+            if runner is None:
+                runner = self._make_runner(feeds)
+                if len(self._runners) >= _MAX_EXECUTABLES:
+                    del self._runners[next(iter(self._runners))]
+                self._runners[key] = runner
+            return runner
+
+    def _make_runner(self, feeds: list[Any]) -> Runner:
+        if self._discharged is None:
+            raise AssertionError("compile before discharge")
+        types = {("feed", t.name): TensorType(t.dtype, np.shape(v)) for t, v in zip(self._feeds, feeds, strict=True)}
+        for node in self._discharged.program.inputs():
+            kind, name = node.attributes["kind"], node.attributes["name"]
+            cell = self._store.cell(name) if kind in ("variable", "optional") and not node.tensor_type.is_static else None
+            if cell is not None and cell.value is not None:
+                types[kind, name] = TensorType(node.dtype, np.shape(cell.value))
+        self._check_initialized()
+        return Runner(self, NumpyExecutable(optimize(self._discharged.program, types)), [t.name for t in self._feeds])
+
+    def _check_initialized(self) -> None:
+        if self._discharged is None:
+            return
+        for node in self._discharged.program.inputs():
+            if node.attributes["kind"] == "variable" and self._store.cell(node.attributes["name"]).value is None:
+                raise self.uninitialized(node.attributes["name"])
+
+    def uninitialized(self, name: str) -> FailedPreconditionError:
+        """Return the error for reading a variable without a value."""
+        operation = self._graph.get_operation_by_name(name)
+        return FailedPreconditionError(None, operation, f"Attempting to use uninitialized value {name}")
+
+    @property
+    def store(self) -> Store:
+        """The session's state."""
+        return self._store
+
+    @property
+    def fetched_names(self) -> list[str | None]:
+        """The names of the fetched tensors, None for operations."""
+        return [e.name if isinstance(e, Tensor) else None for e in self._fetches.elements]
+
+
+class Runner:
+    """An executable with the state it reads and writes."""
+
+    def __init__(self, signature: Signature, executable: NumpyExecutable, feed_names: list[str]) -> None:
+        self.executable = executable
+        self._signature = signature
+        self._store = signature.store
+        plan = executable.plan
+        self._cells = [(i, self._store.cell(n.attributes["name"]), n.attributes) for i, n in enumerate(plan.inputs) if n.attributes["kind"] != "feed"]
+        self._feed_places = [(i, feed_names.index(n.attributes["name"])) for i, n in enumerate(plan.inputs) if n.attributes["kind"] == "feed"]
+        self._blank: list[Any] = [None] * len(plan.inputs)
+        outputs = plan.program.outputs
+        fetched = {name: i for i, (kind, name, _) in enumerate(outputs) if kind == "fetch"}
+        self._fetched = [None if name is None else fetched[name] for name in signature.fetched_names]
+        self._updates = [(i, self._store.cell(name)) for i, (kind, name, _) in enumerate(outputs) if kind == "update"]
+
+    def run(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
+        """Return the fetched values; commit the new state when all went well."""
+        store = self._store
+        with np.errstate(all="ignore"):
+            if not self._updates:
+                with store.lock:
+                    inputs = self._inputs(feeds)
+                    store.readers += 1
+                try:
+                    outputs = self._execute(inputs, False, metadata)
+                finally:
+                    with store.lock:
+                        store.readers -= 1
+            else:
+                outputs = self._run_with_updates(feeds, metadata)
+        return [None if i is None else outputs[i] for i in self._fetched]
+
+    def _run_with_updates(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
+        store = self._store
+        with store.lock:
+            inputs = self._inputs(feeds)
+            alone = store.readers == 0
+            store.readers += 1
+            try:
+                outputs = self._execute(inputs, alone, metadata)
+            finally:
+                store.readers -= 1
+            for i, cell in self._updates:
+                value = outputs[i]
+                if value is not None:
+                    cell.value = owned(value)
+        return outputs
+
+    def _inputs(self, feeds: list[Any]) -> list[Any]:
+        inputs = self._blank.copy()
+        for i, at in self._feed_places:
+            inputs[i] = feeds[at]
+        for i, cell, attributes in self._cells:
+            value = cell.value
+            if value is None and attributes["kind"] != "optional":
+                if attributes["kind"] != "counter":
+                    raise self._signature.uninitialized(attributes["name"])
+                value = np.int64(0)
+            inputs[i] = value
+        return inputs
+
+    def _execute(self, inputs: list[Any], alone: bool, metadata: RunMetadata | None) -> list[Any]:
+        if metadata is None:
+            return self.executable.run(inputs, may_overwrite=alone)
+        timings: list[Any] = []
+        outputs = self.executable.run_timed(inputs, timings)
+        metadata.fill(timings, self.executable.plan.program.origins)
+        return outputs
+
+
