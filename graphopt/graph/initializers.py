@@ -14,7 +14,7 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.constants import bind_constant, constant, zeros_value
 from graphopt.graph.operation import Tensor
-from graphopt.ops.array import reshape, transpose
+from graphopt.ops.array import reshape, transpose_op
 from graphopt.ops.decompositions import qr
 from graphopt.ops.elementwise import multiply, sign
 from graphopt.ops.random import random_normal, random_uniform, truncated_normal
@@ -295,7 +295,7 @@ class Orthogonal(Initializer):
             raise ArgumentError("The tensor to initialize must be at least two-dimensional")
         rows, columns = int(np.prod(shape[:-1])), shape[-1]
         matrix = _orthonormal([max(rows, columns), min(rows, columns)], dtype, self.seed)
-        matrix = transpose(matrix) if rows < columns else matrix
+        matrix = transpose_op(matrix) if rows < columns else matrix
         tensor: Tensor = multiply(reshape(matrix, shape), self.gain)
         return tensor
 
@@ -305,7 +305,7 @@ def _orthonormal(shape: list[int], dtype: DType, seed: int | None) -> Tensor:
     q, r = qr(random_normal(shape, 0.0, 1.0, dtype=dtype, seed=seed))
     diagonal = multiply(r, np.eye(shape[1], dtype=dtype.np))
     signs: Tensor = sign(diagonal @ np.ones((shape[1], 1), dtype.np))
-    return multiply(q, transpose(signs))  # type: ignore[no-any-return]
+    return multiply(q, transpose_op(signs))  # type: ignore[no-any-return]
 
 
 class Identity(Initializer):
@@ -350,7 +350,7 @@ class ConvolutionDeltaOrthogonal(Initializer):
             raise ArgumentError("The tensor to initialize must be at least three-dimensional and at most five-dimensional")
         if shape[-2] > shape[-1]:
             raise ArgumentError("In_filters cannot be greater than out_filters.")
-        rows = transpose(_orthonormal([shape[-1], shape[-2]], dtype, self.seed))
+        rows = transpose_op(_orthonormal([shape[-1], shape[-2]], dtype, self.seed))
         centre = np.zeros((*shape[:-2], 1, 1), dtype.np)
         centre[tuple((size - 1) // 2 for size in shape[:-2])] = self.gain
         tensor: Tensor = multiply(rows, centre)

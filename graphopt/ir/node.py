@@ -58,17 +58,20 @@ class Node(Value):
       inputs: the nodes it takes.
       attributes: its attributes, complete and in the order of the signature.
       types: the type of each result (one, except for ops with several).
+      frozen: the attributes in hashable form.
     """
 
-    __slots__ = ("__weakref__", "attributes", "inputs", "op", "types")
+    __slots__ = ("__weakref__", "attributes", "frozen", "inputs", "op", "types")
 
     op: OpDef
     inputs: tuple[Node, ...]
     attributes: dict[str, Any]
     types: tuple[TensorType, ...]
+    frozen: tuple[Any, ...]
 
-    def __init__(self, op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...]) -> None:
+    def __init__(self, op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] = ()) -> None:
         self.op = op
+        self.frozen = frozen
         self.inputs = inputs
         self.attributes = attributes
         self.types = types
@@ -154,13 +157,18 @@ def _freeze(value: Any) -> Any:
     return (type(value), value)
 
 
-def intern(op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...]) -> Node:
-    """Return the one node with this content, making it when it is new."""
-    key: _Key = (op, inputs, *[_freeze(v) for v in attributes.values()]) if attributes else (op, inputs)
+def intern(op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] | None = None) -> Node:
+    """Return the one node with this content, making it when it is new.
+
+    `frozen` saves freezing the attributes again when another node has the same ones.
+    """
+    if frozen is None:
+        frozen = tuple([_freeze(v) for v in attributes.values()]) if attributes else ()
+    key: _Key = (op, inputs, frozen)
     with _LOCK:
         node = _INTERNED.get(key)
         if node is None:
-            node = Node(op, inputs, attributes, types)
+            node = Node(op, inputs, attributes, types, frozen)
             _INTERNED[key] = node
     return node
 

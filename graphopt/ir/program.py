@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from graphopt.ir.node import CONST, INPUT, Node, intern
@@ -24,21 +23,34 @@ class Output(NamedTuple):
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """Outputs and, reached from them, everything else.
+    """Outputs and, reached from them, everything else. Immutable.
 
     Attributes:
       outputs: what the program computes, in order.
       origins: for messages and profiles: the recorded operation that a node comes from. Not part of its meaning.
     """
 
+    __slots__ = ("_nodes", "origins", "outputs")
+
     outputs: tuple[Output, ...]
-    origins: Mapping[Node, Any] = field(default_factory=dict)
+    origins: Mapping[Node, Any]
+
+    def __init__(self, outputs: Iterable[Output], origins: Mapping[Node, Any] | None = None) -> None:
+        object.__setattr__(self, "outputs", tuple(outputs))
+        object.__setattr__(self, "origins", {} if origins is None else origins)
+        object.__setattr__(self, "_nodes", None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"A program is immutable: {name!r} can't be set.")
 
     def nodes(self) -> list[Node]:
-        """Return the nodes the outputs need, each after its inputs."""
-        return topological_order([output.node for output in self.outputs])
+        """Return the nodes the outputs need, each after its inputs. The list is shared: don't change it."""
+        found: list[Node] | None = self._nodes
+        if found is None:
+            found = topological_order([output.node for output in self.outputs])
+            object.__setattr__(self, "_nodes", found)
+        return found
 
     def inputs(self) -> list[Node]:
         """Return the input nodes the outputs need."""
@@ -46,7 +58,7 @@ class Program:
 
     def with_outputs(self, outputs: Iterable[Output], origins: Mapping[Node, Any] | None = None) -> Program:
         """Return a program with other outputs."""
-        return replace(self, outputs=tuple(outputs), origins=self.origins if origins is None else origins)
+        return Program(outputs, self.origins if origins is None else origins)
 
     def __eq__(self, other: object) -> bool:
         """Two programs are equal when the same outputs are the same nodes (nodes are interned)."""
@@ -88,17 +100,25 @@ def rebuild(program: Program, replace_node: Callable[[Node, tuple[Node, ...]], N
     Returns:
       The new program; its nodes inherit the origin of those they replace.
     """
-    new: dict[Node, Node] = {}
+    changed: dict[Node, Node] = {}
     origins = dict(program.origins)
     for node in program.nodes():
         if node.op is CONST or node.op is INPUT:
             result = node if replace_input is None else replace_input(node)
         else:
-            result = replace_node(node, tuple([new[source] for source in node.inputs]))
-        new[node] = result
-        if result is not node and node in origins:
-            _inherit(result, origins[node], origins)
-    return program.with_outputs([Output(kind, name, new[node]) for kind, name, node in program.outputs], origins)
+            inputs = node.inputs
+            for source in inputs:
+                if source in changed:
+                    inputs = tuple([changed.get(other, other) for other in inputs])
+                    break
+            result = replace_node(node, inputs)
+        if result is not node:
+            changed[node] = result
+            if node in origins:
+                _inherit(result, origins[node], origins)
+    if not changed:
+        return program
+    return program.with_outputs([Output(kind, name, changed.get(node, node)) for kind, name, node in program.outputs], origins)
 
 
 def _inherit(node: Node, origin: Any, origins: dict[Node, Any]) -> None:
@@ -114,10 +134,10 @@ def _inherit(node: Node, origin: Any, origins: dict[Node, Any]) -> None:
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """Return the node with other inputs, its types inferred anew; the node itself when nothing changed."""
-    if inputs == node.inputs:
+    if inputs is node.inputs or inputs == node.inputs:
         return node
     if len(node.types) == 1 and node.op.single_result and all([a.types == b.types for a, b in zip(inputs, node.inputs, strict=True)]) and not node.op.has_static:
-        return intern(node.op, inputs, node.attributes, node.types)
+        return intern(node.op, inputs, node.attributes, node.types, node.frozen)
     return _infer_anew(node, inputs)
 
 

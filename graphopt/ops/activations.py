@@ -7,6 +7,7 @@ from typing import Any
 from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import SPECIAL, case, values
 from graphopt.ops.array import concat
+from graphopt.ops.composing import scope
 from graphopt.ops.elementwise import (
     absolute,
     add,
@@ -35,11 +36,9 @@ _SAMPLES = [case("f32[3,4]"), case("f64[]"), case("f64[3]"), case("f32[0,2]"), c
 _WHOLE = [case("i32[3]")]
 
 
-def _activation(signature: str, *, kernel: Any, vjp: Any, tf_name: str, doc: str, scalar: str, expand: Any = None, buffered: str | None = None,
-                whole: bool = False, ref: str = "") -> OpDef:  # fmt: skip
+def _activation(signature: str, *, whole: bool = False, **block: Any) -> OpDef:
     name = signature.partition("(")[0]
-    return define_op(signature, kernel=kernel, vjp=vjp, expand=expand, buffered=buffered, tf_name=tf_name, scalar=scalar,
-                     samples=_SAMPLES + _WHOLE if whole else _SAMPLES, doc=doc, ref=ref or f"{NN}/{name}")  # fmt: skip
+    return define_op(signature, samples=_SAMPLES + _WHOLE if whole else _SAMPLES, ref=f"{NN}/{name}", **block)
 
 
 # The rules look at the result, not the operand, so that the operand's memory can be used again.
@@ -135,7 +134,8 @@ def log_sigmoid(x: Any, *, name: str | None = None) -> Any:
     Args:
       x: floats of any shape. name: name of the operation.
     """
-    return negative(softplus(negative(x)), name=name or "LogSigmoid")
+    with scope(name or "LogSigmoid", x) as entered:
+        return negative(softplus(negative(x)), name=entered)
 
 
 def swish(x: Any, *, name: str | None = None) -> Any:
@@ -144,7 +144,8 @@ def swish(x: Any, *, name: str | None = None) -> Any:
     Args:
       x: floats of any shape. name: name of the operation.
     """
-    return multiply(x, sigmoid(x), name=name or "swish")
+    with scope(name or "swish", x) as entered:
+        return multiply(x, sigmoid(x), name=entered)
 
 
 def crelu(x: Any, *, axis: int = -1, name: str | None = None) -> Any:
@@ -153,4 +154,5 @@ def crelu(x: Any, *, axis: int = -1, name: str | None = None) -> Any:
     Args:
       x: numbers of any shape but a scalar. axis: the axis that doubles. name: name of the operation.
     """
-    return relu(concat([x, negative(x)], axis), name=name or "CRelu")
+    with scope(name or "CRelu", x) as entered:
+        return relu(concat([x, negative(x)], axis), name=entered)

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from graphopt.errors import ShapeError, invalid_argument
-from graphopt.ir.opdef import define_op
+from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.activations import NN
 from graphopt.ops.array import expand_dims_op, shape_of, squeeze_op
+from graphopt.ops.composing import scope
 from graphopt.ops.windows import (
     Axis,
+    blank,
     cropped,
     format_sizes,
     from_last,
@@ -87,13 +89,11 @@ def _correlate_input(w: Any, g: Any, grid: Grid) -> Any:
     """Return the gradient of `_correlate` for the images."""
     if grid[0].stride == grid[1].stride == 1 and w.shape[2] >= _MIN_CHANNELS:
         return _correlate(g, np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2)), (_turned(grid[0]), _turned(grid[1])))
-    rows, columns = grid
-    n, channels = g.shape[0], w.shape[2]
-    spots = n * rows.out * columns.out
-    result = np.zeros((n, rows.before + rows.size + rows.after, columns.before + columns.size + columns.after, channels), g.dtype)
-    gradients = g.reshape(spots, g.shape[3])
+    n, rows, columns, filters = g.shape
+    result = blank(n, w.shape[2], grid, g.dtype)
+    gradients = g.reshape(n * rows * columns, filters)
     for i, j, index in taps(grid):
-        result[index] += np.matmul(gradients, w[i, j].T).reshape(n, rows.out, columns.out, channels)
+        result[index] += np.matmul(gradients, w[i, j].T).reshape(n, rows, columns, w.shape[2])
     return cropped(result, grid)
 
 
@@ -149,22 +149,25 @@ conv2d_op = define_op(
     f"conv2d(x: float, w: same(x); {_ATTRIBUTES})",
     infer=_conv_type, kernel=_conv_kernel, vjp=_conv_vjp, fallible=_is_dynamic, linear_in=("x", "w"), tf_name="Conv2D",
     samples=[case("f32[2,5,6,2]", "f32[3,3,2,3]"), case("f64[1,5,4,2]", "f64[2,3,2,2]", strides=(2, 1), padding="VALID"),
-             case("f64[1,6,6,1]", "f64[2,2,1,2]", dilations=(2, 1)), case("f64[1,2,4,5]", "f64[3,2,2,2]", strides=(2, 2), data_format="NCHW"),
-             case("f64[1,3,3,17]", "f64[2,2,17,1]", padding="VALID"), case("f64[1,3,4,1]", "f64[2,2,1,1]", padding=((1, 0), (2, 1))), case("f32[0,4,4,1]", "f32[3,3,1,2]")],
+             case("f64[1,6,6,1]", "f64[2,2,1,2]", dilations=(2, 1)),
+             case("f64[1,2,4,5]", "f64[3,2,2,2]", strides=(2, 2), data_format="NCHW"), case("f64[1,3,3,17]", "f64[2,2,17,1]", padding="VALID"),
+             case("f64[1,3,4,1]", "f64[2,2,1,1]", padding=((1, 0), (2, 1))), case("f32[0,4,4,1]", "f32[3,3,1,2]")],
     doc="Return the sum of products of each filter and each window of the images.", ref=f"{NN}/conv2d",
 )  # fmt: skip
 
 # --- its gradient for the images -----------------------------------------------------------------------------------------
 
 
-def _input_type(sizes: StaticOperand, w: TensorType, g: TensorType, strides: Any, padding: Any, dilations: Any, data_format: str) -> TensorType:
+def _input_type(sizes: StaticOperand, w: TensorType, g: TensorType, strides: Any, padding: Any, dilations: Any,
+                data_format: str) -> TensorType:  # fmt: skip
     n, height, width, channels = image_shape(_four(sizes, "input_sizes"), data_format)
     batch, out_rows, out_columns, filters = image_shape(g.shape, data_format)
     rows, columns, inputs, outputs = _filter_shape(w.shape)
     merged(filters, outputs, "channels of out_backprop and of the filter")
     for i, (size, kernel, out) in enumerate(((height, rows, out_rows), (width, columns, out_columns))):
         _check_out(output_size(size, kernel, strides[i], dilations[i], padding, i), out, i)
-    return TensorType(g.dtype, laid_out(merged(n, batch, "batch"), height, width, merged(channels, inputs, "channels of the input and of the filter"), data_format))
+    depth = merged(channels, inputs, "channels of the input and of the filter")
+    return TensorType(g.dtype, laid_out(merged(n, batch, "batch"), height, width, depth, data_format))
 
 
 def _four(sizes: StaticOperand, what: str) -> tuple[int | None, ...]:
@@ -186,17 +189,21 @@ def _input_kernel(xp: Any, sizes: Any, w: Any, g: Any, strides: Any, padding: An
     grid = _checked_grid((height, width), w.shape[:2], strides, dilations, padding)
     expected = (n, grid[0].out, grid[1].out, w.shape[3])
     if gradient.shape != expected or channels != w.shape[2]:
-        raise invalid_argument(f"Conv2DBackpropInput: out_backprop of shape {format_sizes(gradient)} and filter of shape {format_sizes(w)} "
-                               f"don't match input sizes {np.asarray(sizes).tolist()}")  # fmt: skip
+        found, wanted = (format_sizes(gradient), format_sizes(w)), np.asarray(sizes).tolist()
+        raise invalid_argument(
+            f"Conv2DBackpropInput: out_backprop of shape {found[0]} and filter of shape {found[1]} don't match input sizes {wanted}"
+        )
     return np.ascontiguousarray(from_last(_correlate_input(_wide(w), gradient, grid), data_format)).astype(g.dtype, copy=False)
 
 
-conv2d_backprop_input = define_op(
+conv2d_backprop_input: OpDef = define_op(
     f"conv2d_backprop_input(input_sizes: static index, w: float, g: same(w); {_ATTRIBUTES})",
     infer=_input_type, kernel=_input_kernel,
-    vjp=lambda h, out, sizes, w, g, **attributes: (None, conv2d_backprop_filter(h, shape_of(w), g, **attributes), conv2d_op(h, w, **attributes)),
+    vjp=lambda h, out, sizes, w, g, **attributes: (
+        None, conv2d_backprop_filter(h, shape_of(w), g, **attributes), conv2d_op(h, w, **attributes)),
     fallible=_is_dynamic, linear_in=("w", "g"), tf_name="Conv2DBackpropInput",
-    samples=[case(values([2, 5, 6, 2], "i32"), "f32[3,3,2,3]", "f32[2,5,6,3]"), case(values([1, 5, 4, 2], "i32"), "f64[2,3,2,2]", "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
+    samples=[case(values([2, 5, 6, 2], "i32"), "f32[3,3,2,3]", "f32[2,5,6,3]"),
+             case(values([1, 5, 4, 2], "i32"), "f64[2,3,2,2]", "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
              case(values([1, 6, 6, 1], "i32"), "f64[2,2,1,2]", "f64[1,6,6,2]", dilations=(2, 1)),
              case(values([1, 2, 4, 5], "i32"), "f64[3,2,2,2]", "f64[1,2,2,3]", strides=(2, 2), data_format="NCHW"),
              case(values([1, 3, 3, 17], "i32"), "f64[2,2,17,1]", "f64[1,2,2,1]", padding="VALID")],
@@ -206,7 +213,8 @@ conv2d_backprop_input = define_op(
 # --- its gradient for the filters ----------------------------------------------------------------------------------------
 
 
-def _filter_type(x: TensorType, sizes: StaticOperand, g: TensorType, strides: Any, padding: Any, dilations: Any, data_format: str) -> TensorType:
+def _filter_type(x: TensorType, sizes: StaticOperand, g: TensorType, strides: Any, padding: Any, dilations: Any,
+                 data_format: str) -> TensorType:  # fmt: skip
     batch, height, width, channels = image_shape(x.shape, data_format)
     n, out_rows, out_columns, filters = image_shape(g.shape, data_format)
     rows, columns, inputs, outputs = _four(sizes, "filter_sizes")
@@ -222,17 +230,21 @@ def _filter_kernel(xp: Any, x: Any, sizes: Any, g: Any, strides: Any, padding: A
     shape = tuple(np.asarray(sizes).tolist())
     grid = _checked_grid(image.shape[1:3], shape[:2], strides, dilations, padding)
     if gradient.shape != (image.shape[0], grid[0].out, grid[1].out, shape[3]) or image.shape[3] != shape[2]:
-        raise invalid_argument(f"Conv2DBackpropFilter: out_backprop of shape {format_sizes(gradient)} and input of shape {format_sizes(image)} "
-                               f"don't match filter sizes {list(shape)}")  # fmt: skip
+        found = format_sizes(gradient), format_sizes(image)
+        raise invalid_argument(
+            f"Conv2DBackpropFilter: out_backprop of shape {found[0]} and input of shape {found[1]} don't match filter sizes {list(shape)}"
+        )
     return _correlate_filter(image, gradient, grid).astype(x.dtype, copy=False)
 
 
-conv2d_backprop_filter = define_op(
+conv2d_backprop_filter: OpDef = define_op(
     f"conv2d_backprop_filter(x: float, filter_sizes: static index, g: same(x); {_ATTRIBUTES})",
     infer=_filter_type, kernel=_filter_kernel,
-    vjp=lambda h, out, x, sizes, g, **attributes: (conv2d_backprop_input(shape_of(x), h, g, **attributes), None, conv2d_op(x, h, **attributes)),
+    vjp=lambda h, out, x, sizes, g, **attributes: (
+        conv2d_backprop_input(shape_of(x), h, g, **attributes), None, conv2d_op(x, h, **attributes)),
     fallible=_is_dynamic, linear_in=("x", "g"), tf_name="Conv2DBackpropFilter",
-    samples=[case("f32[2,5,6,2]", values([3, 3, 2, 3], "i32"), "f32[2,5,6,3]"), case("f64[1,5,4,2]", values([2, 3, 2, 2], "i32"), "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
+    samples=[case("f32[2,5,6,2]", values([3, 3, 2, 3], "i32"), "f32[2,5,6,3]"),
+             case("f64[1,5,4,2]", values([2, 3, 2, 2], "i32"), "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
              case("f64[1,6,6,1]", values([2, 2, 1, 2], "i32"), "f64[1,6,6,2]", dilations=(2, 1)),
              case("f64[1,2,4,5]", values([3, 2, 2, 2], "i32"), "f64[1,2,2,3]", strides=(2, 2), data_format="NCHW")],
     doc="Return the gradient of a convolution for its filters.", ref=f"{NN}/conv2d_backprop_filter",
@@ -241,7 +253,8 @@ conv2d_backprop_filter = define_op(
 # --- for users -----------------------------------------------------------------------------------------------------------
 
 
-def conv2d(x: Any, w: Any, *, strides: Any = 1, padding: Any = "SAME", dilations: Any = 1, data_format: str | None = None, name: str | None = None) -> Any:
+def conv2d(x: Any, w: Any, *, strides: Any = 1, padding: Any = "SAME", dilations: Any = 1, data_format: str | None = None,
+           name: str | None = None) -> Any:  # fmt: skip
     """Return the convolution of images and filters (the filters are not turned over).
 
     Args:
@@ -253,15 +266,16 @@ def conv2d(x: Any, w: Any, *, strides: Any = 1, padding: Any = "SAME", dilations
     return conv2d_op(x, w, name=name, **attributes_of(strides, padding, dilations, data_format))
 
 
-def conv2d_transpose(x: Any, w: Any, *, output_shape: Any, strides: Any, padding: Any = "SAME", dilations: Any = 1, data_format: str | None = None,
-                     name: str | None = None) -> Any:  # fmt: skip
+def conv2d_transpose(x: Any, w: Any, *, output_shape: Any, strides: Any, padding: Any = "SAME", dilations: Any = 1,
+                     data_format: str | None = None, name: str | None = None) -> Any:  # fmt: skip
     """Return the transposed convolution: the gradient of `conv2d` for its images.
 
     Args:
       x: images with the filters' last size as channels. w: filters ``[height, width, out, in]``.
       output_shape: the shape of the result: integers or an integer vector. The other arguments are those of `conv2d`.
     """
-    return conv2d_backprop_input(output_shape, w, x, name=name or "conv2d_transpose", **attributes_of(strides, padding, dilations, data_format))
+    attributes = attributes_of(strides, padding, dilations, data_format)
+    return conv2d_backprop_input(output_shape, w, x, name=name or "conv2d_transpose", **attributes)
 
 
 def attributes_of(strides: Any, padding: Any, dilations: Any, data_format: str | None) -> dict[str, Any]:
@@ -271,7 +285,8 @@ def attributes_of(strides: Any, padding: Any, dilations: Any, data_format: str |
             "dilations": to_pair(1 if dilations is None else dilations, "dilations", layout), "data_format": layout}  # fmt: skip
 
 
-def conv1d(x: Any, w: Any, *, stride: Any = 1, padding: Any = "SAME", dilation: Any = 1, is_channels_first: bool = False, name: str | None = None) -> Any:
+def conv1d(x: Any, w: Any, *, stride: Any = 1, padding: Any = "SAME", dilation: Any = 1, is_channels_first: bool = False,
+           name: str | None = None) -> Any:  # fmt: skip
     """Return the convolution of sequences and filters: a `conv2d` with images of height 1.
 
     Args:
@@ -279,7 +294,8 @@ def conv1d(x: Any, w: Any, *, stride: Any = 1, padding: Any = "SAME", dilation: 
       stride: between windows. padding: ``"SAME"`` or ``"VALID"``. dilation: between the elements of a window.
       is_channels_first: the layout of `x`. name: name of the operation.
     """
-    axis = 2 if is_channels_first else 1
-    image, filters = expand_dims_op(x, axis=axis), expand_dims_op(w, axis=0)
-    result = conv2d(image, filters, strides=(1, int(stride)), padding=padding, dilations=(1, int(dilation)), data_format="NCHW" if is_channels_first else "NHWC")
-    return squeeze_op(result, axis=(axis,), name=name)
+    axis, layout = (2, "NCHW") if is_channels_first else (1, "NHWC")
+    with scope(name or "conv1d", x, w):
+        image, filters = expand_dims_op(x, axis=axis), expand_dims_op(w, axis=0)
+        attributes = attributes_of((1, int(stride)), padding, (1, int(dilation)), layout)
+        return squeeze_op(conv2d_op(image, filters, **attributes), axis=(axis,), name="Squeeze")

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from graphopt.errors import ShapeError, invalid_argument
-from graphopt.ir.opdef import define_op
+from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.activations import NN
 from graphopt.ops.array import shape_of
+from graphopt.ops.composing import scope
 from graphopt.ops.conv import attributes_of, conv2d
-from graphopt.ops.windows import cropped, from_last, grid_of, image_shape, laid_out, output_size, padded, taps, to_last
+from graphopt.ops.windows import blank, cropped, from_last, grid_of, image_shape, laid_out, output_size, padded, taps, to_last
 
 _ATTRIBUTES = "strides = (1, 1), padding = 'SAME', dilations = (1, 1), data_format = 'NHWC'"
 
@@ -48,11 +49,9 @@ def _split_channels(g: Any, channels: int, multiplier: int) -> Any:
 
 
 def _depthwise_input_kernel(xp: Any, sizes: Any, w: Any, g: Any, strides: Any, padding: Any, dilations: Any, data_format: str) -> Any:
-    n, height, width, channels = image_shape(tuple(np.asarray(sizes).tolist()), data_format)
-    grid = grid_of((height, width), w.shape[:2], strides, dilations, padding)
+    grid = grid_of(image_shape(tuple(np.asarray(sizes).tolist()), data_format)[1:3], w.shape[:2], strides, dilations, padding)
     gradient = _split_channels(to_last(g, data_format), w.shape[2], w.shape[3])
-    rows, columns = grid
-    result = np.zeros((gradient.shape[0], rows.before + rows.size + rows.after, columns.before + columns.size + columns.after, w.shape[2]), g.dtype)
+    result = blank(gradient.shape[0], w.shape[2], grid, g.dtype)
     for i, j, index in taps(grid):
         result[index] += (gradient * w[i, j]).sum(-1)
     return np.ascontiguousarray(from_last(cropped(result, grid), data_format))
@@ -81,33 +80,39 @@ def _is_dynamic(*types: Any, **attributes: Any) -> bool:
 depthwise_conv2d_op = define_op(
     f"depthwise_conv2d(x: float, w: same(x); {_ATTRIBUTES})",
     infer=_depthwise_type, kernel=_depthwise_kernel,
-    vjp=lambda g, out, x, w, **attributes: (depthwise_backprop_input(shape_of(x), w, g, **attributes), depthwise_backprop_filter(x, shape_of(w), g, **attributes)),
+    vjp=lambda g, out, x, w, **attributes: (
+        depthwise_backprop_input(shape_of(x), w, g, **attributes), depthwise_backprop_filter(x, shape_of(w), g, **attributes)),
     fallible=_is_dynamic, linear_in=("x", "w"), tf_name="DepthwiseConv2dNative", default_name="depthwise",
     samples=[case("f32[2,5,4,2]", "f32[3,3,2,2]"), case("f64[1,5,4,2]", "f64[2,2,2,1]", strides=(2, 2), padding="VALID"),
              case("f64[1,5,5,1]", "f64[2,2,1,2]", dilations=(2, 2)), case("f64[1,2,3,4]", "f64[2,2,2,2]", data_format="NCHW")],
     doc="Return the convolution of each channel with its own filters.", ref=f"{NN}/depthwise_conv2d",
 )  # fmt: skip
 
-depthwise_backprop_input = define_op(
+depthwise_backprop_input: OpDef = define_op(
     f"depthwise_backprop_input(input_sizes: static index, w: float, g: same(w); {_ATTRIBUTES})",
     infer=lambda sizes, w, g, **attributes: _sizes_type(sizes, g), kernel=_depthwise_input_kernel,
-    vjp=lambda h, out, sizes, w, g, **attributes: (None, depthwise_backprop_filter(h, shape_of(w), g, **attributes), depthwise_conv2d_op(h, w, **attributes)),
+    vjp=lambda h, out, sizes, w, g, **attributes: (
+        None, depthwise_backprop_filter(h, shape_of(w), g, **attributes), depthwise_conv2d_op(h, w, **attributes)),
     fallible=_is_dynamic, linear_in=("w", "g"), tf_name="DepthwiseConv2dNativeBackpropInput",
-    samples=[case(values([1, 5, 4, 2], "i32"), "f64[2,2,2,2]", "f64[1,2,2,4]", strides=(2, 2), padding="VALID"), case(values([1, 2, 3, 4], "i32"), "f64[2,2,2,1]", "f64[1,2,3,4]", data_format="NCHW")],
+    samples=[case(values([1, 5, 4, 2], "i32"), "f64[2,2,2,2]", "f64[1,2,2,4]", strides=(2, 2), padding="VALID"),
+             case(values([1, 2, 3, 4], "i32"), "f64[2,2,2,1]", "f64[1,2,3,4]", data_format="NCHW")],
     doc="Return the gradient of a depthwise convolution for its images.",
 )  # fmt: skip
 
-depthwise_backprop_filter = define_op(
+depthwise_backprop_filter: OpDef = define_op(
     f"depthwise_backprop_filter(x: float, filter_sizes: static index, g: same(x); {_ATTRIBUTES})",
     infer=lambda x, sizes, g, **attributes: _sizes_type(sizes, g), kernel=_depthwise_filter_kernel,
-    vjp=lambda h, out, x, sizes, g, **attributes: (depthwise_backprop_input(shape_of(x), h, g, **attributes), None, depthwise_conv2d_op(x, h, **attributes)),
+    vjp=lambda h, out, x, sizes, g, **attributes: (
+        depthwise_backprop_input(shape_of(x), h, g, **attributes), None, depthwise_conv2d_op(x, h, **attributes)),
     fallible=_is_dynamic, linear_in=("x", "g"), tf_name="DepthwiseConv2dNativeBackpropFilter",
-    samples=[case("f64[1,5,4,2]", values([2, 2, 2, 2], "i32"), "f64[1,2,2,4]", strides=(2, 2), padding="VALID"), case("f64[1,2,3,4]", values([2, 2, 2, 1], "i32"), "f64[1,2,3,4]", data_format="NCHW")],
+    samples=[case("f64[1,5,4,2]", values([2, 2, 2, 2], "i32"), "f64[1,2,2,4]", strides=(2, 2), padding="VALID"),
+             case("f64[1,2,3,4]", values([2, 2, 2, 1], "i32"), "f64[1,2,3,4]", data_format="NCHW")],
     doc="Return the gradient of a depthwise convolution for its filters.",
 )  # fmt: skip
 
 
-def depthwise_conv2d(x: Any, w: Any, *, strides: Any = 1, padding: Any = "SAME", dilations: Any = 1, data_format: str | None = None, name: str | None = None) -> Any:
+def depthwise_conv2d(x: Any, w: Any, *, strides: Any = 1, padding: Any = "SAME", dilations: Any = 1, data_format: str | None = None,
+                     name: str | None = None) -> Any:  # fmt: skip
     """Return the convolution of each channel of `x` with its own filters.
 
     Args:
@@ -128,5 +133,6 @@ def separable_conv2d(x: Any, depthwise_filter: Any, pointwise_filter: Any, *, st
       x: images. depthwise_filter: ``[height, width, in, multiplier]``. pointwise_filter: ``[1, 1, in * multiplier, out]``.
       The other arguments are those of `conv2d`.
     """
-    between = depthwise_conv2d(x, depthwise_filter, strides=strides, padding=padding, dilations=dilations, data_format=data_format)
-    return conv2d(between, pointwise_filter, padding="VALID", data_format=data_format, name=name)
+    with scope(name or "separable_conv2d", x, depthwise_filter, pointwise_filter) as entered:
+        between = depthwise_conv2d(x, depthwise_filter, strides=strides, padding=padding, dilations=dilations, data_format=data_format)
+        return conv2d(between, pointwise_filter, padding="VALID", data_format=data_format, name=entered)

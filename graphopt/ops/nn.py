@@ -15,10 +15,16 @@ from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.activations import NN
 from graphopt.ops.array import concat, reshape_op, shape_of, size_op
 from graphopt.ops.broadcast import reduce_sum_op
+from graphopt.ops.composing import scope
 from graphopt.ops.elementwise import add, cast, divide, equal, greater_equal, multiply, subtract
 from graphopt.ops.linalg import matmul
 from graphopt.ops.picking import take_along_gradient
 from graphopt.ops.random import random_uniform
+
+
+def _is_dynamic(*types: Any, **attributes: Any) -> bool:
+    return not all(t.is_static for t in types)
+
 
 # --- bias --------------------------------------------------------------------------------------------------------------
 
@@ -71,9 +77,10 @@ def _bias_vjp(g: Any, out: Any, value: Any, bias: Any, data_format: str) -> Any:
 
 bias_add_op = define_op(
     "bias_add(value: num, bias: same(value); data_format = 'NHWC')",
-    infer=_bias_type, kernel=_bias_kernel, vjp=_bias_vjp, expand=_bias_expand, fallible=lambda value, bias, data_format: not (value.is_static and bias.is_static),
+    infer=_bias_type, kernel=_bias_kernel, vjp=_bias_vjp, expand=_bias_expand, fallible=_is_dynamic,
     linear_in=("value", "bias"), tf_name="BiasAdd",
-    samples=[case("f32[2,3]", "f32[3]"), case("f64[2,2,3]", "f64[3]"), case("f64[2,3,2,2]", "f64[3]", data_format="NCHW"), case("i32[2,3]", "i32[3]")],
+    samples=[case("f32[2,3]", "f32[3]"), case("f64[2,2,3]", "f64[3]"), case("f64[2,3,2,2]", "f64[3]", data_format="NCHW"),
+             case("i32[2,3]", "i32[3]")],
     doc="Add one number for each channel.", ref=f"{NN}/bias_add",
 )  # fmt: skip
 
@@ -97,7 +104,8 @@ def xw_plus_b(x: Any, weights: Any, biases: Any, *, name: str | None = None) -> 
     Args:
       x: a matrix. weights: a matrix. biases: a vector. name: name of the operation.
     """
-    return bias_add_op(matmul(x, weights), biases, name=name)
+    with scope(name or "xw_plus_b", x, weights, biases) as entered:
+        return bias_add_op(matmul(x, weights), biases, name=entered)
 
 
 def zero_fraction(value: Any, *, name: str | None = None) -> Any:
@@ -106,8 +114,9 @@ def zero_fraction(value: Any, *, name: str | None = None) -> Any:
     Args:
       value: numbers of any shape. name: name of the operation.
     """
-    zeros = reduce_sum_op(cast(equal(value, 0), dtypes.int64), axis=None, keepdims=False)
-    return divide(cast(zeros, dtypes.float32), cast(size_op(value), dtypes.float32), name=name or "fraction")
+    with scope(name or "zero_fraction", value):
+        zeros = reduce_sum_op(cast(equal(value, 0), dtypes.int64), axis=None, keepdims=False)
+        return divide(cast(zeros, dtypes.float32), cast(size_op(value), dtypes.float32), name="fraction")
 
 
 # --- dropout -----------------------------------------------------------------------------------------------------------
@@ -125,18 +134,18 @@ def dropout(x: Any, *, rate: Any, noise_shape: Any = None, seed: int | None = No
       ValueError: for a rate outside of [0, 1), or an `x` without floats.
     """
     if isinstance(rate, numbers.Real):
-        if not 0 <= rate < 1:
+        if not 0 <= float(rate) < 1:
             raise ArgumentError(f"rate must be a scalar tensor or a float in the range [0, 1), got {rate:g}")
         if rate == 0:
             return x
-    elif hasattr(rate, "builder"):
-        rate = cast(rate, x.dtype)
-    else:
+    elif not hasattr(rate, "builder"):
         raise ArgumentError(f"rate is neither scalar nor scalar tensor {rate!r}")
-    scale = divide(1.0, subtract(1.0, rate)) if hasattr(rate, "builder") else 1.0 / (1.0 - rate)
-    shape = shape_of(x) if noise_shape is None else noise_shape
-    is_kept = greater_equal(random_uniform(shape, dtype=x.dtype, seed=seed), rate)
-    return multiply(multiply(x, scale), cast(is_kept, x.dtype), name=name)
+    with scope(name or "dropout", x):
+        is_tensor = hasattr(rate, "builder")
+        rate = cast(rate, x.dtype) if is_tensor else rate
+        scale = divide(1.0, subtract(1.0, rate)) if is_tensor else 1.0 / (1.0 - rate)
+        choice = random_uniform(shape_of(x) if noise_shape is None else noise_shape, dtype=x.dtype, seed=seed)
+        return multiply(multiply(x, scale), cast(greater_equal(choice, rate), x.dtype), name="mul_1")
 
 
 # --- the largest elements ------------------------------------------------------------------------------------------------
@@ -167,9 +176,10 @@ top_k_op = define_op(
     "top_k(x: num, k: static index; sorted = True) -> many()",
     infer=_top_k_type, kernel=_top_k_kernel,
     vjp=lambda g, out, x, k, sorted: (None if g[0] is None else take_along_gradient(g[0], x, out[1]), None),
-    fallible=lambda x, k, sorted: not (x.is_static and k.is_static), tf_name="TopKV2",
-    samples=[case("f32[2,5]", values(2, "i32")), case("f64[6]", values(3, "i32")), case(values([[3, 1, 3, 2]], "i32"), values(3, "i32")), case("f64[2,3]", values(0, "i32"))],
-    doc="Return the k largest elements of each row, the largest first, and their indices; of equal ones the one in front comes first.", ref=f"{NN}/top_k",
+    fallible=_is_dynamic, tf_name="TopKV2",
+    samples=[case("f32[2,5]", values(2, "i32")), case("f64[6]", values(3, "i32")), case(values([[3, 1, 3, 2]], "i32"), values(3, "i32")),
+             case("f64[2,3]", values(0, "i32"))],
+    doc="Return the k largest elements of each row, largest first, and their indices; equal ones keep their order.", ref=f"{NN}/top_k",
 )  # fmt: skip
 
 
@@ -206,8 +216,8 @@ def _in_top_k_kernel(xp: Any, predictions: Any, targets: Any, k: Any) -> Any:
 
 in_top_k_op = define_op(
     "in_top_k(predictions: f32, targets: index, k: same(targets))",
-    infer=_in_top_k_type, kernel=_in_top_k_kernel, vjp=NOT_DIFFERENTIABLE, fallible=lambda predictions, targets, k: not (predictions.is_static and targets.is_static),
-    tf_name="InTopKV2", samples=[case("f32[4,5]", arg("i32[4]", 0, 5), values(2, "i32")), case(values([[1.0, 1.0, 0.0]]), values([1], "i64"), values(1, "i64"))],
+    infer=_in_top_k_type, kernel=_in_top_k_kernel, vjp=NOT_DIFFERENTIABLE, fallible=_is_dynamic, tf_name="InTopKV2",
+    samples=[case("f32[4,5]", arg("i32[4]", 0, 5), values(2, "i32")), case(values([[1.0, 1.0, 0.0]]), values([1], "i64"), values(1, "i64"))],
     doc="Return for each row whether fewer than k predictions are larger than that of the target.", ref=f"{NN}/in_top_k",
 )  # fmt: skip
 
@@ -218,4 +228,5 @@ def in_top_k(predictions: Any, targets: Any, *, k: Any, name: str | None = None)
     Args:
       predictions: a float32 matrix. targets: class numbers, one for each row. k: a number. name: name of the operation.
     """
-    return in_top_k_op(predictions, targets, k, name=name)
+    with scope(name or "in_top_k", predictions, targets):
+        return in_top_k_op(predictions, targets, k)

@@ -8,26 +8,32 @@ import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.errors import ShapeError
-from graphopt.ir.opdef import define_op
+from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case
 from graphopt.ir.types import TensorType
 from graphopt.ops.array import reshape_op, size_op, squeeze_op, stop_gradient
 from graphopt.ops.broadcast import reduce_sum_op
+from graphopt.ops.composing import scope
 from graphopt.ops.elementwise import add, cast, divide, maximum, multiply, negative, power, rsqrt, square, squared_difference, subtract
 from graphopt.ops.reduce import reduce_mean_op, to_axes
 
 # --- moments ---------------------------------------------------------------------------------------------------------
 
 
-def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Any, Any]:
+def moments(x: Any, axes: Any, *, keepdims: bool = False, name: str | None = None) -> tuple[Any, Any]:
     """Return mean and variance of `x` over `axes`.
 
     The variance takes the mean as given (no gradient flows through it): that part of its gradient is 0 anyway.
 
     Args:
       x: floats (float16 is averaged in float32). axes: an axis or a list of axes. keepdims: keep them with size 1.
+      name: name of the scope.
     """
-    over = to_axes(axes)
+    with scope(name or "moments", x):
+        return _moments(x, to_axes(axes), keepdims)
+
+
+def _moments(x: Any, over: Any, keepdims: bool) -> tuple[Any, Any]:
     wide = cast(x, dtypes.float32) if x.dtype is dtypes.float16 else x
     mean = reduce_mean_op(wide, axis=over, keepdims=True, name="mean")
     variance = reduce_mean_op(squared_difference(wide, stop_gradient(mean)), axis=over, keepdims=True, name="variance")
@@ -46,11 +52,12 @@ def batch_normalization(x: Any, mean: Any, variance: Any, *, offset: Any, scale:
       x: floats. mean, variance: tensors that broadcast with `x`. offset, scale: the same, or None.
       epsilon: added to the variance. name: name of the operation.
     """
-    factor = rsqrt(add(variance, epsilon))
-    if scale is not None:
-        factor = multiply(factor, scale)
-    shift = negative(multiply(mean, factor)) if offset is None else subtract(offset, multiply(mean, factor))
-    return add(multiply(x, cast(factor, x.dtype)), cast(shift, x.dtype), name=name)
+    with scope(name or "batchnorm", x, mean, variance):
+        factor = rsqrt(add(variance, epsilon))
+        if scale is not None:
+            factor = multiply(factor, scale)
+        shift = negative(multiply(mean, factor)) if offset is None else subtract(offset, multiply(mean, factor))
+        return add(multiply(x, cast(factor, x.dtype)), cast(shift, x.dtype), name="add_1")
 
 
 def _channels(x: TensorType, axis: int) -> int:
@@ -59,7 +66,7 @@ def _channels(x: TensorType, axis: int) -> int:
     return shapes.normalize_axis(axis, len(x.shape))
 
 
-def _batch_norm_type(x: TensorType, scale: TensorType, offset: TensorType, axis: int, epsilon: float) -> tuple[TensorType, TensorType, TensorType]:
+def _batch_norm_type(x: TensorType, scale: TensorType, offset: TensorType, axis: int, epsilon: float) -> tuple[TensorType, ...]:
     at = _channels(x, axis)
     merged: shapes.Shape = (x.shape or ())[at : at + 1]
     for operand in (scale, offset):
@@ -134,9 +141,9 @@ def _batch_norm_vjp(g: Any, out: Any, x: Any, scale: Any, offset: Any, axis: int
 batch_norm_op = define_op(
     "batch_norm(x: float, scale: same(x), offset: same(x); axis = -1, epsilon = 0.001) -> many()",
     infer=_batch_norm_type, kernel=_batch_norm_kernel, vjp=_batch_norm_vjp, expand=_batch_norm_expand, tf_name="FusedBatchNorm",
-    samples=[case("f32[8,3]", "f32[3]", "f32[3]"), case("f64[6,2]", "f64[2]", "f64[2]"), case("f64[3,2,4]", "f64[2]", "f64[2]", axis=1, epsilon=0.1),
-             case("f64[2,3,2,2]", "f64[2]", "f64[2]", axis=3)],
-    doc="Normalise each channel of a batch to mean 0 and variance 1, then scale and shift it; return the result, the mean and the variance.",
+    samples=[case("f32[8,3]", "f32[3]", "f32[3]"), case("f64[6,2]", "f64[2]", "f64[2]"),
+             case("f64[3,2,4]", "f64[2]", "f64[2]", axis=1, epsilon=0.1), case("f64[2,3,2,2]", "f64[2]", "f64[2]", axis=3)],
+    doc="Normalise each channel to mean 0 and variance 1, then scale and shift it; return the result, the mean and the variance.",
     ref="Ioffe and Szegedy, Batch Normalization (2015)",
 )  # fmt: skip
 
@@ -176,8 +183,9 @@ def l2_normalize(x: Any, *, axis: Any = None, epsilon: float = 1e-12, name: str 
     Args:
       x: floats. axis: an axis, a list, or None for all. epsilon: smallest sum of squares. name: name of the operation.
     """
-    total = reduce_sum_op(square(x), axis=to_axes(axis), keepdims=True)
-    return multiply(x, rsqrt(maximum(total, epsilon)), name=name)
+    with scope(name or "l2_normalize", x) as entered:
+        total = reduce_sum_op(square(x), axis=to_axes(axis), keepdims=True)
+        return multiply(x, rsqrt(maximum(total, epsilon)), name=entered)
 
 
 def _window_sum_kernel(xp: Any, x: Any, radius: int) -> Any:
@@ -190,7 +198,7 @@ def _window_sum_kernel(xp: Any, x: Any, radius: int) -> Any:
     return total
 
 
-window_sum = define_op(
+window_sum: OpDef = define_op(
     "window_sum(x: float; radius) -> like(x)",
     kernel=_window_sum_kernel, vjp=lambda g, out, x, radius: window_sum(g, radius=radius), linear_in=("x",), tf_name="WindowSum",
     samples=[case("f32[2,7]", radius=2), case("f64[3]", radius=5), case("f64[2,2,4]", radius=1)],
@@ -198,14 +206,15 @@ window_sum = define_op(
 )  # fmt: skip
 
 
-def local_response_normalization(x: Any, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5, name: str | None = None) -> Any:
+def local_response_normalization(
+    x: Any, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5, name: str | None = None
+) -> Any:
     """Return `x` / (bias + alpha * sum of squares of the near channels) ** beta.
 
     Args:
       x: floats, channels last. depth_radius: how many channels on each side are near. bias, alpha, beta: numbers.
       name: name of the operation.
     """
-    near = window_sum(square(x), radius=int(depth_radius))
-    return divide(x, power(add(multiply(near, float(alpha)), float(bias)), float(beta)), name=name or "LRN")
-
-
+    with scope(name or "LRN", x) as entered:
+        near = window_sum(square(x), radius=int(depth_radius))
+        return divide(x, power(add(multiply(near, float(alpha)), float(bias)), float(beta)), name=entered)

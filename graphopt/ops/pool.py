@@ -7,13 +7,28 @@ from typing import Any
 import numpy as np
 
 from graphopt.errors import ShapeError, invalid_argument
-from graphopt.ir.opdef import define_op
+from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.activations import NN
 from graphopt.ops.array import shape_of
 from graphopt.ops.elementwise import zeros_as
-from graphopt.ops.windows import Axis, cropped, from_last, grid_of, image_shape, laid_out, output_size, padded, taps, to_format, to_last, to_padding, to_pair
+from graphopt.ops.windows import (
+    Axis,
+    blank,
+    cropped,
+    from_last,
+    grid_of,
+    image_shape,
+    laid_out,
+    output_size,
+    padded,
+    taps,
+    to_format,
+    to_last,
+    to_padding,
+    to_pair,
+)
 
 _ATTRIBUTES = "ksize, strides, padding = 'VALID', data_format = 'NHWC'"
 _ONE = (1, 1)
@@ -81,13 +96,15 @@ def _max_pick_kernel(xp: Any, x: Any, out: Any, h: Any, ksize: Any, strides: Any
 
 
 _POOLED = [case("f32[2,4,5,2]", ksize=(2, 2), strides=(2, 2)), case("f64[1,5,5,2]", ksize=(3, 2), strides=(2, 1), padding="SAME"),
-           case("f64[1,2,4,4]", ksize=(2, 2), strides=(1, 2), data_format="NCHW"), case("f32[0,4,4,1]", ksize=(2, 2), strides=(2, 2))]  # fmt: skip
+           case("f64[1,2,4,4]", ksize=(2, 2), strides=(1, 2), data_format="NCHW"),
+           case("f32[0,4,4,1]", ksize=(2, 2), strides=(2, 2))]  # fmt: skip
 _TIES = case(values(np.ones((1, 3, 3, 1)), "f64"), ksize=(2, 2), strides=(1, 1), differentiable=False)
 
 max_pool_op = define_op(
     f"max_pool(x: num; {_ATTRIBUTES})",
     infer=_pool_type, kernel=_max_kernel, vjp=lambda g, out, x, **attributes: max_pool_gradient(x, out, g, **attributes),
-    fallible=lambda x, **attributes: not x.is_static, tf_name="MaxPool", samples=[*_POOLED, _TIES, case("i32[1,4,4,1]", ksize=(2, 2), strides=(2, 2), padding="SAME")],
+    fallible=lambda x, **attributes: not x.is_static, tf_name="MaxPool",
+    samples=[*_POOLED, _TIES, case("i32[1,4,4,1]", ksize=(2, 2), strides=(2, 2), padding="SAME")],
     doc="Return the largest element of each window; at ties the gradient goes to the first.", ref=f"{NN}/max_pool",
 )  # fmt: skip
 
@@ -100,18 +117,23 @@ def _max_pick_vjp(g: Any, out: Any, x: Any, pooled: Any, h: Any, **attributes: A
     return zeros_as(x), zeros_as(pooled), max_pool_gradient(x, pooled, g, **attributes)
 
 
+_IMAGE = values(np.arange(16.0).reshape(1, 4, 4, 1), "f64")
+_LARGEST = values([[[[5.0], [7.0]], [[13.0], [15.0]]]], "f64")
+_HALVES = {"ksize": (2, 2), "strides": (2, 2)}
+
+
 # Which element is the largest does not change with a small step, so both are linear in their last operand and constant in the others.
-max_pool_gradient = define_op(
+max_pool_gradient: OpDef = define_op(
     f"max_pool_gradient(x: float, pooled: same(x), g: same(x); {_ATTRIBUTES})",
-    infer=lambda x, pooled, g, **attributes: x, kernel=_max_gradient_kernel, vjp=_max_gradient_vjp, linear_in=("g",), tf_name="MaxPoolGrad",
-    samples=[case(values(np.arange(16.0).reshape(1, 4, 4, 1), "f64"), values([[[[5.0], [7.0]], [[13.0], [15.0]]]], "f64"), "f64[1,2,2,1]", ksize=(2, 2), strides=(2, 2), differentiable=False)],
+    infer=lambda x, pooled, g, **attributes: x, kernel=_max_gradient_kernel, vjp=_max_gradient_vjp, linear_in=("g",),
+    tf_name="MaxPoolGrad", samples=[case(_IMAGE, _LARGEST, "f64[1,2,2,1]", differentiable=False, **_HALVES)],
     doc="Return the gradient of max_pool: each window's gradient at its first largest element.",
 )  # fmt: skip
 
-max_pool_pick = define_op(
+max_pool_pick: OpDef = define_op(
     f"max_pool_pick(x: float, pooled: same(x), h: same(x); {_ATTRIBUTES})",
-    infer=lambda x, pooled, h, **attributes: pooled, kernel=_max_pick_kernel, vjp=_max_pick_vjp, linear_in=("h",), tf_name="MaxPoolGradGrad",
-    samples=[case(values(np.arange(16.0).reshape(1, 4, 4, 1), "f64"), values([[[[5.0], [7.0]], [[13.0], [15.0]]]], "f64"), "f64[1,4,4,1]", ksize=(2, 2), strides=(2, 2), differentiable=False)],
+    infer=lambda x, pooled, h, **attributes: pooled, kernel=_max_pick_kernel, vjp=_max_pick_vjp, linear_in=("h",),
+    tf_name="MaxPoolGradGrad", samples=[case(_IMAGE, _LARGEST, "f64[1,4,4,1]", differentiable=False, **_HALVES)],
     doc="Return for each window the element of h that stands where x is largest: the gradient of max_pool_gradient.",
 )  # fmt: skip
 
@@ -139,11 +161,9 @@ def _mean_kernel(xp: Any, x: Any, ksize: Any, strides: Any, padding: Any, data_f
 
 
 def _mean_gradient_kernel(xp: Any, sizes: Any, g: Any, ksize: Any, strides: Any, padding: Any, data_format: str) -> Any:
-    n, height, width, channels = image_shape(tuple(np.asarray(sizes).tolist()), data_format)
-    grid = _grid((height, width), ksize, strides, padding)
+    grid = _grid(image_shape(tuple(np.asarray(sizes).tolist()), data_format)[1:3], ksize, strides, padding)
     share = to_last(g, data_format) / _counts(grid, g.dtype)
-    rows, columns = grid
-    result = np.zeros((share.shape[0], rows.before + rows.size + rows.after, columns.before + columns.size + columns.after, share.shape[3]), g.dtype)
+    result = blank(share.shape[0], share.shape[3], grid, g.dtype)
     for _, _, index in taps(grid):
         result[index] += share
     return np.ascontiguousarray(from_last(cropped(result, grid), data_format))
@@ -162,11 +182,12 @@ avg_pool_op = define_op(
     doc="Return the mean of each window; padding does not count.", ref=f"{NN}/avg_pool",
 )  # fmt: skip
 
-avg_pool_gradient = define_op(
+avg_pool_gradient: OpDef = define_op(
     f"avg_pool_gradient(input_sizes: static index, g: float; {_ATTRIBUTES})",
-    infer=_mean_gradient_type, kernel=_mean_gradient_kernel, vjp=lambda h, out, sizes, g, **attributes: (None, avg_pool_op(h, **attributes)),
-    linear_in=("g",), tf_name="AvgPoolGrad",
-    samples=[case(values([1, 5, 5, 2], "i32"), "f64[1,3,5,2]", ksize=(3, 2), strides=(2, 1), padding="SAME"), case(values([1, 2, 4, 4], "i32"), "f64[1,2,3,2]", ksize=(2, 2), strides=(1, 2), data_format="NCHW")],
+    infer=_mean_gradient_type, kernel=_mean_gradient_kernel,
+    vjp=lambda h, out, sizes, g, **attributes: (None, avg_pool_op(h, **attributes)), linear_in=("g",), tf_name="AvgPoolGrad",
+    samples=[case(values([1, 5, 5, 2], "i32"), "f64[1,3,5,2]", ksize=(3, 2), strides=(2, 1), padding="SAME"),
+             case(values([1, 2, 4, 4], "i32"), "f64[1,2,3,2]", ksize=(2, 2), strides=(1, 2), data_format="NCHW")],
     doc="Return the gradient of avg_pool: each window's gradient shared by its elements.",
 )  # fmt: skip
 
@@ -175,7 +196,8 @@ avg_pool_gradient = define_op(
 
 def _attributes(ksize: Any, strides: Any, padding: Any, data_format: str | None) -> dict[str, Any]:
     layout = to_format(data_format)
-    return {"ksize": to_pair(ksize, "ksize", layout), "strides": to_pair(strides, "strides", layout), "padding": to_padding(padding, layout), "data_format": layout}
+    sizes, steps = to_pair(ksize, "ksize", layout), to_pair(strides, "strides", layout)
+    return {"ksize": sizes, "strides": steps, "padding": to_padding(padding, layout), "data_format": layout}
 
 
 def max_pool(x: Any, *, ksize: Any, strides: Any, padding: Any = "VALID", data_format: str | None = None, name: str | None = None) -> Any:

@@ -14,6 +14,7 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.activations import NN, relu
 from graphopt.ops.array import expand_dims_op, transpose_op
 from graphopt.ops.broadcast import reduce_sum_op
+from graphopt.ops.composing import scope
 from graphopt.ops.elementwise import absolute, add, divide, exp, log, log1p, multiply, negative, sigmoid, subtract
 from graphopt.ops.reduce import reduce_max_op
 from graphopt.shapes import Shape
@@ -67,14 +68,22 @@ def _over_classes(name: str, kernel: Any, vjp: Any, expand: Any, tf_name: str, d
 
 
 softmax_op = _over_classes(
-    "softmax", _softmax_kernel, lambda g, out, x, axis: multiply(subtract(g, _sum(multiply(g, out), axis)), out), _softmax_expand, "Softmax",
+    "softmax",
+    _softmax_kernel,
+    lambda g, out, x, axis: multiply(subtract(g, _sum(multiply(g, out), axis)), out),
+    _softmax_expand,
+    "Softmax",
     "Return exp(x) divided by its sum along an axis.",
-)  # fmt: skip
+)
 
 log_softmax_op = _over_classes(
-    "log_softmax", _log_softmax_kernel, lambda g, out, x, axis: subtract(g, multiply(_sum(g, axis), exp(out))), _log_softmax_expand, "LogSoftmax",
+    "log_softmax",
+    _log_softmax_kernel,
+    lambda g, out, x, axis: subtract(g, multiply(_sum(g, axis), exp(out))),
+    _log_softmax_expand,
+    "LogSoftmax",
     "Return the logarithm of softmax along an axis, exact where softmax would be 0.",
-)  # fmt: skip
+)
 
 
 def softmax(x: Any, *, axis: int | None = None, name: str | None = None) -> Any:
@@ -166,9 +175,10 @@ softmax_cross_entropy_op = define_op(
     infer=_cross_entropy_type, kernel=_cross_entropy_kernel, vjp=_cross_entropy_vjp, expand=_cross_entropy_expand,
     fallible=lambda logits, labels: not (logits.is_static and labels.is_static),
     tf_name="SoftmaxCrossEntropyWithLogits", default_name="softmax_cross_entropy_with_logits",
-    samples=[case("f32[2,3]", values(_PROBABILITIES)), case("f64[2,3]", values(_PROBABILITIES, "f64")), case("f64[1,2,3]", values([_PROBABILITIES], "f64")),
-             case("f32[0,3]", "f32[0,3]"), case(values([[1000.0, 0.0, -1000.0]]), values([[0.5, 0.5, 0.0]]))],
-    doc="Return the cross entropy of label distributions and softmax(logits), and its gradient with respect to the logits (each row of labels sums to 1).",
+    samples=[case("f32[2,3]", values(_PROBABILITIES)), case("f64[2,3]", values(_PROBABILITIES, "f64")),
+             case("f64[1,2,3]", values([_PROBABILITIES], "f64")), case("f32[0,3]", "f32[0,3]"),
+             case(values([[1000.0, 0.0, -1000.0]]), values([[0.5, 0.5, 0.0]]))],
+    doc="Return the cross entropy of softmax(logits) and labels, each row of which sums to 1, and its gradient for the logits.",
     ref=f"{NN}/softmax_cross_entropy_with_logits_v2",
 )  # fmt: skip
 
@@ -201,10 +211,13 @@ def _sparse_type(logits: TensorType, labels: TensorType) -> tuple[TensorType, Te
     if logits.shape is None or labels.shape is None:
         return _loss_types(logits, logits.shape)
     if len(labels.shape) != len(logits.shape) - 1:
-        raise ShapeError(f"Rank mismatch: Rank of labels (received {len(labels.shape)}) should equal rank of logits minus 1 (received {len(logits.shape)})")
+        ranks = len(labels.shape), len(logits.shape)
+        raise ShapeError(f"Rank mismatch: Rank of labels (received {ranks[0]}) should equal rank of logits minus 1 (received {ranks[1]})")
     if not shapes.is_compatible(labels.shape, logits.shape[:-1]):
-        raise ShapeError(f"Shape mismatch: The shape of labels (received {shapes.format_tf(labels.shape)}) should equal the shape of logits except for the last "
-                         f"dimension (received {shapes.format_tf(logits.shape)})")  # fmt: skip
+        found = shapes.format_tf(labels.shape), shapes.format_tf(logits.shape)
+        raise ShapeError(
+            f"Shape mismatch: The shape of labels (received {found[0]}) should equal the shape of logits except for the last dimension (received {found[1]})"
+        )
     rows = shapes.merge_shapes(labels.shape, logits.shape[:-1]) or ()
     return _loss_types(logits, (*rows, logits.shape[-1]))
 
@@ -212,14 +225,16 @@ def _sparse_type(logits: TensorType, labels: TensorType) -> tuple[TensorType, Te
 def _check_labels(logits: Any, labels: Any) -> None:
     if np.shape(labels) != np.shape(logits)[:-1]:
         sizes = [shapes.format_shape(np.shape(x)) for x in (logits, labels)]
-        raise invalid_argument(f"logits and labels must have the same first dimension, got logits shape {sizes[0]} and labels shape {sizes[1]}")
+        raise invalid_argument(
+            f"logits and labels must have the same first dimension, got logits shape {sizes[0]} and labels shape {sizes[1]}"
+        )
     if not np.size(labels):
         return
     low, high, limit = int(np.min(labels)), int(np.max(labels)), np.shape(logits)[-1]
     if low < 0 or high >= limit:
         shown = " ".join(str(label) for label in np.reshape(labels, -1).tolist())
-        wrong = low if low < 0 else high
-        raise invalid_argument(f"Received a label value of {wrong} which is outside the valid range of [0, {limit}).  Label values: {shown}")
+        rule = f"Received a label value of {low if low < 0 else high} which is outside the valid range of [0, {limit})."
+        raise invalid_argument(f"{rule}  Label values: {shown}")
 
 
 def _sparse_kernel(xp: Any, logits: Any, labels: Any) -> Any:
@@ -250,7 +265,7 @@ sparse_softmax_cross_entropy_op = define_op(
     tf_name="SparseSoftmaxCrossEntropyWithLogits", default_name="SparseSoftmaxCrossEntropyWithLogits",
     samples=[case("f32[4,3]", arg("i32[4]", 0, 3)), case("f64[4,3]", arg("i64[4]", 0, 3)), case("f64[3]", arg("i32[]", 0, 3)),
              case("f64[2,2,3]", arg("i32[2,2]", 0, 3)), case("f32[0,3]", arg("i32[0]", 0, 3))],
-    doc="Return the cross entropy of classes given by number and softmax(logits), and its gradient with respect to the logits.",
+    doc="Return the cross entropy of softmax(logits) and classes given by number, and its gradient for the logits.",
     ref=f"{NN}/sparse_softmax_cross_entropy_with_logits",
 )  # fmt: skip
 
@@ -272,7 +287,8 @@ def sparse_softmax_cross_entropy(labels: Any, logits: Any, *, name: str | None =
 
 def _merged_type(labels: TensorType, logits: TensorType) -> TensorType:
     if not shapes.is_compatible(labels.shape, logits.shape):
-        raise ShapeError(f"logits and labels must have the same shape ({shapes.format_tf(logits.shape)} vs {shapes.format_tf(labels.shape)})")
+        found = shapes.format_tf(logits.shape), shapes.format_tf(labels.shape)
+        raise ShapeError(f"logits and labels must have the same shape ({found[0]} vs {found[1]})")
     return TensorType(logits.dtype, shapes.merge_shapes(labels.shape, logits.shape))
 
 
@@ -283,12 +299,15 @@ def _sigmoid_kernel(xp: Any, labels: Any, logits: Any) -> Any:
 sigmoid_cross_entropy_op = define_op(
     "sigmoid_cross_entropy(labels: float, logits: same(labels))",
     infer=_merged_type, kernel=_sigmoid_kernel,
-    vjp=(lambda g, out, labels, logits: multiply(g, negative(logits)), lambda g, out, labels, logits: multiply(g, subtract(sigmoid(logits), labels))),
-    scalar="maximum({logits}, 0) - {logits} * {labels} + log1p(exp(-abs({logits})))", tf_name="SigmoidCrossEntropyWithLogits", default_name="logistic_loss",
+    vjp=(lambda g, out, labels, logits: multiply(g, negative(logits)),
+         lambda g, out, labels, logits: multiply(g, subtract(sigmoid(logits), labels))),
+    scalar="maximum({logits}, 0) - {logits} * {labels} + log1p(exp(-abs({logits})))",
+    tf_name="SigmoidCrossEntropyWithLogits", default_name="logistic_loss",
     expand=lambda labels, logits: add(subtract(relu(logits), multiply(logits, labels)), log1p(exp(negative(absolute(logits))))),
-    samples=[case(arg("f32[2,3]", 0, 1), "f32[2,3]"), case(arg("f64[3]", 0, 1), "f64[3]"), case("f64[]", "f64[]"), case("f32[0,2]", "f32[0,2]"),
-             case(values([0.0, 1.0, 1.0, 0.0]), values([-200.0, -200.0, 200.0, 200.0]))],
-    doc="Return the cross entropy of probabilities and sigmoid(logits), element by element, without overflow.", ref=f"{NN}/sigmoid_cross_entropy_with_logits",
+    samples=[case(arg("f32[2,3]", 0, 1), "f32[2,3]"), case(arg("f64[3]", 0, 1), "f64[3]"), case("f64[]", "f64[]"),
+             case("f32[0,2]", "f32[0,2]"), case(values([0.0, 1.0, 1.0, 0.0]), values([-200.0, -200.0, 200.0, 200.0]))],
+    doc="Return the cross entropy of probabilities and sigmoid(logits), element by element, without overflow.",
+    ref=f"{NN}/sigmoid_cross_entropy_with_logits",
 )  # fmt: skip
 
 
@@ -307,8 +326,7 @@ def weighted_cross_entropy(labels: Any, logits: Any, *, pos_weight: Any, name: s
     Args:
       labels: probabilities. logits: floats of the same shape. pos_weight: a number or tensor. name: name of the operation.
     """
-    weight = add(multiply(labels, pos_weight - 1.0), 1.0)
-    tail = add(log1p(exp(negative(absolute(logits)))), relu(negative(logits)))
-    return add(multiply(subtract(1.0, labels), logits), multiply(weight, tail), name=name or "logistic_loss")
-
-
+    with scope(name or "logistic_loss", labels, logits) as entered:
+        weight = add(multiply(labels, pos_weight - 1.0), 1.0)
+        tail = add(log1p(exp(negative(absolute(logits)))), relu(negative(logits)))
+        return add(multiply(subtract(1.0, labels), logits), multiply(weight, tail), name=entered)

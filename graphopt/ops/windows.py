@@ -92,6 +92,12 @@ def padded(x: Any, grid: tuple[Axis, Axis], value: Any = 0) -> Any:
     return result
 
 
+def blank(n: int, channels: int, grid: tuple[Axis, Axis], dtype: Any) -> Any:
+    """Return zeros as large as the padded images."""
+    rows, columns = grid
+    return np.zeros((n, rows.before + rows.size + rows.after, columns.before + columns.size + columns.after, channels), dtype)
+
+
 def cropped(x: Any, grid: tuple[Axis, Axis]) -> Any:
     """Return an image without its padding: the reverse of `padded`."""
     rows, columns = grid
@@ -196,7 +202,7 @@ def to_padding(padding: Any, data_format: str = "NHWC") -> Padding:
     if isinstance(padding, str):
         word = padding.upper()
         if word not in ("SAME", "VALID"):
-            raise ArgumentError(f"Attr 'padding' got the string {padding!r}, which is not in: \"SAME\", \"VALID\".")
+            raise ArgumentError(f'Attr \'padding\' got the string {padding!r}, which is not in: "SAME", "VALID".')
         return word
     pairs = [tuple(int(v) for v in pair) for pair in padding]
     if len(pairs) != 4 or any(len(pair) != 2 for pair in pairs):
@@ -211,7 +217,7 @@ def to_format(data_format: str | None) -> str:
     """Return ``"NHWC"`` or ``"NCHW"``; ValueError for another layout."""
     wanted = data_format or "NHWC"
     if wanted not in ("NHWC", "NCHW"):
-        raise ArgumentError(f"data_format must be \"NHWC\" or \"NCHW\", got {wanted!r}")
+        raise ArgumentError(f'data_format must be "NHWC" or "NCHW", got {wanted!r}')
     return wanted
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,19 @@ from graphopt.runtime.profile import RunMetadata
 from graphopt.runtime.store import Cell, Store, owned
 
 _MAX_EXECUTABLES = 64
+
+
+@contextlib.contextmanager
+def paused_collection() -> Iterator[None]:
+    """Keep the cyclic garbage collector out of a ``with`` block: compiling makes many objects and no garbage cycles,
+    and each collection would walk the whole graph again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Signature:
@@ -60,7 +75,7 @@ class Signature:
         return self._compile([to_feed(tensor, value) for tensor, value in zip(self._feeds, values, strict=True)])
 
     def _compile(self, feeds: list[Any]) -> Runner:
-        with self._lock:
+        with self._lock, paused_collection():
             for tensor, value in zip(self._feeds, feeds, strict=True):
                 if not shapes.is_compatible(tensor.tensor_type.shape, np.shape(value)):
                     raise ArgumentError(f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{shapes.format_tf(tensor.tensor_type.shape)}'")

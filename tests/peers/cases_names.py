@@ -255,6 +255,46 @@ def global_step(tf: Any) -> list[Any]:
     ]
 
 
+@names("devices")
+def devices(tf: Any) -> list[str]:
+    """Devices merge field by field, the inner one first; colocation does not change names."""
+    a = tf.constant(1.0, name="a")
+    with tf.device("/cpu:0"):
+        b = tf.constant(1.0, name="b")
+        with tf.device("/job:ps"):
+            c_ = tf.constant(1.0, name="c")
+        with tf.device(None):
+            d = tf.constant(1.0, name="d")
+    with tf.device(lambda op: "/cpu:1"):
+        e = tf.constant(1.0, name="e")
+    with tf.get_default_graph().colocate_with(b.op):
+        f = tf.constant(1.0, name="f")
+    return [t.device for t in (a, b, c_, d, e)] + [f.name]
+
+
+@names("local_variables")
+def local_variables(tf: Any) -> list[Any]:
+    tf.get_local_variable("counter", [], initializer=tf.zeros_initializer())
+    with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
+        value = session.run(tf.local_variables()[0])
+    kinds = [tf.local_variables(), tf.global_variables(), tf.trainable_variables(), tf.model_variables()]
+    return [[[x.name for x in kind] for kind in kinds], value]
+
+
+@names("default_graph")
+def default_graph(tf: Any) -> list[Any]:
+    outer = tf.get_default_graph()
+    with tf.Graph().as_default() as inner:
+        tf.constant(1.0)
+        inside = [tf.get_default_graph() is inner, len(inner.get_operations()), len(outer.get_operations())]
+    return [
+        *inside,
+        tf.get_default_graph() is outer,
+        raised(tf.reset_default_graph, "Do not use tf.reset_default_graph() to clear nested graphs."),
+    ]
+
+
 @names("gradient_names")
 def gradient_names(tf: Any) -> list[str]:
     """The scope of each gradient is that of its op."""

@@ -14,6 +14,7 @@ import cases_clipping
 import cases_names
 import cases_optimize_loss
 import cases_optimizers
+import cases_random
 import cases_schedules
 import cases_session
 import cases_variables
@@ -29,6 +30,7 @@ MODULES = (
     cases_names,
     cases_variables,
     cases_session,
+    cases_random,
 )
 
 SCENARIOS: dict[str, Scenario] = by_name(table for module in MODULES for table in module.TABLES)
