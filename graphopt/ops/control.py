@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from graphopt import dtypes, shapes
-from graphopt.errors import InvalidArgumentError, ShapeError, invalid_argument
+from graphopt.errors import (
+    InvalidArgumentError,
+    OpError,
+    OutOfRangeError,
+    ResourceExhaustedError,
+    ShapeError,
+    UnimplementedError,
+    UnknownError,
+    invalid_argument,
+)
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
@@ -126,8 +135,24 @@ print_op = define_op(
 )  # fmt: skip
 
 
+# What an exception in the user's function becomes, as in TensorFlow's py_func.
+_PYTHON_ERRORS: tuple[tuple[type[Exception], type[OpError]], ...] = (
+    (StopIteration, OutOfRangeError),
+    (MemoryError, ResourceExhaustedError),
+    (NotImplementedError, UnimplementedError),
+    (ValueError, InvalidArgumentError),
+    (TypeError, InvalidArgumentError),
+)
+
+
 def _py_func_kernel(xp: Any, token: Any, *xs: Any, function: Any, dtypes_out: Any) -> Any:
-    results = function(*[np.asarray(x) for x in xs])
+    try:
+        results = function(*[np.asarray(x) for x in xs])
+    except OpError:
+        raise
+    except Exception as error:
+        kind = next((kind for python_class, kind in _PYTHON_ERRORS if isinstance(error, python_class)), UnknownError)
+        raise kind(None, None, f"{type(error).__name__}: {error}") from error
     if not isinstance(results, (list, tuple)):
         results = [] if results is None else [results]
     if len(results) != len(dtypes_out):

@@ -150,7 +150,8 @@ conv2d_op = define_op(
     infer=_conv_type, kernel=_conv_kernel, vjp=_conv_vjp, fallible=_is_dynamic, linear_in=("x", "w"), tf_name="Conv2D",
     samples=[case("f32[2,5,6,2]", "f32[3,3,2,3]"), case("f64[1,5,4,2]", "f64[2,3,2,2]", strides=(2, 1), padding="VALID"),
              case("f64[1,6,6,1]", "f64[2,2,1,2]", dilations=(2, 1)),
-             case("f64[1,2,4,5]", "f64[3,2,2,2]", strides=(2, 2), data_format="NCHW"), case("f64[1,3,3,17]", "f64[2,2,17,1]", padding="VALID"),
+             case("f64[1,2,4,5]", "f64[3,2,2,2]", strides=(2, 2), data_format="NCHW"),
+             case("f64[1,3,3,17]", "f64[2,2,17,1]", padding="VALID"),
              case("f64[1,3,4,1]", "f64[2,2,1,1]", padding=((1, 0), (2, 1))), case("f32[0,4,4,1]", "f32[3,3,1,2]")],
     doc="Return the sum of products of each filter and each window of the images.", ref=f"{NN}/conv2d",
 )  # fmt: skip

@@ -217,7 +217,8 @@ def _in_top_k_kernel(xp: Any, predictions: Any, targets: Any, k: Any) -> Any:
 in_top_k_op = define_op(
     "in_top_k(predictions: f32, targets: index, k: same(targets))",
     infer=_in_top_k_type, kernel=_in_top_k_kernel, vjp=NOT_DIFFERENTIABLE, fallible=_is_dynamic, tf_name="InTopKV2",
-    samples=[case("f32[4,5]", arg("i32[4]", 0, 5), values(2, "i32")), case(values([[1.0, 1.0, 0.0]]), values([1], "i64"), values(1, "i64"))],
+    samples=[case("f32[4,5]", arg("i32[4]", 0, 5), values(2, "i32")),
+             case(values([[1.0, 1.0, 0.0]]), values([1], "i64"), values(1, "i64"))],
     doc="Return for each row whether fewer than k predictions are larger than that of the target.", ref=f"{NN}/in_top_k",
 )  # fmt: skip
 

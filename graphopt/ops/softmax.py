@@ -216,7 +216,8 @@ def _sparse_type(logits: TensorType, labels: TensorType) -> tuple[TensorType, Te
     if not shapes.is_compatible(labels.shape, logits.shape[:-1]):
         found = shapes.format_tf(labels.shape), shapes.format_tf(logits.shape)
         raise ShapeError(
-            f"Shape mismatch: The shape of labels (received {found[0]}) should equal the shape of logits except for the last dimension (received {found[1]})"
+            f"Shape mismatch: The shape of labels (received {found[0]}) should equal the shape of logits "
+            f"except for the last dimension (received {found[1]})"
         )
     rows = shapes.merge_shapes(labels.shape, logits.shape[:-1]) or ()
     return _loss_types(logits, (*rows, logits.shape[-1]))

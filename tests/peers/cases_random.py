@@ -1,4 +1,4 @@
-"""Random ops whose seed is given: TensorFlow's own numbers, run after run and session after session. Seeds that are derived are not compared."""
+"""Random ops whose seed is given: TensorFlow's own numbers, run after run. Numbers from seeds that are derived are not compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from peer_case import ScenarioTable, raised
 from peer_data import normal
 
