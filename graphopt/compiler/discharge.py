@@ -11,15 +11,19 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphopt import shapes
-from graphopt.dtypes import int64
+from graphopt.dtypes import bool_, int64
 from graphopt.errors import GraphStateError, InvalidArgumentError, OpError
+from graphopt.graph.capture import Branch
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.bind import CURRENT
-from graphopt.ir.node import NODES, Node, constant_node, input_node
+from graphopt.ir.node import CONST, INPUT, NODES, Node, constant_node, input_node
 from graphopt.ir.program import Output, Program
 from graphopt.ir.types import TensorType
 from graphopt.ops import state
+from graphopt.ops.branch import UNUSED, choose
 from graphopt.ops.control import ensure_shape
 
 
@@ -45,8 +49,19 @@ class State:
         self.counters: set[str] = set()
         self.effects: list[Node] = []
         self.fed: dict[str, Node] = {}
+        self.known: set[str] = set()
+        self.kinds: dict[str, tuple[str, TensorType]] = {}
         self.token: Node = constant_node(True)
         self.entropy = entropy
+        self.origins: dict[Node, Operation] = {}
+
+    def inside(self) -> State:
+        """Return the state that a branch starts with: nothing is known but what was fed and which variables have a value."""
+        inner = State(self.entropy)
+        inner.fed = self.fed
+        inner.known = self.known | set(self.written)
+        inner.token = input_node("token", "token", TensorType(bool_, ()))
+        return inner
 
 
 class Context:
@@ -84,6 +99,7 @@ class Context:
             value = self._checked(ref, value)
         self.state.values[ref.name] = value
         self.state.written[ref.name] = value
+        self.state.kinds[ref.name] = ("variable", ref.tensor_type)
         return value
 
     def _checked(self, ref: Reference, value: Node) -> Node:
@@ -98,26 +114,30 @@ class Context:
 
     def is_initialized(self, ref: Reference) -> Node:
         """Return a bool node: whether the variable has a value now."""
-        if ref.name in self.state.written or ref.name in self.state.fed:
+        if self._has_value(ref):
             return constant_node(True)
         present: Node = state.is_set(input_node("optional", ref.name, ref.tensor_type))
         return present
 
     def get_or(self, ref: Reference, initial: Node) -> Node:
         """Return the variable's value now, or `initial` while it has none."""
-        if ref.name in self.state.written or ref.name in self.state.fed:
+        if self._has_value(ref):
             return self.get(ref)
         value: Node = state.value_or(input_node("optional", ref.name, ref.tensor_type), initial)
         return value
 
+    def _has_value(self, ref: Reference) -> bool:
+        return ref.name in self.state.written or ref.name in self.state.fed or ref.name in self.state.known
+
     def check(self, node: Node) -> None:
         """Make a check part of the run: it must pass, whether or not its value is used."""
         self.state.effects.append(node)
+        _note_origin(node, self.operation, self.state.origins)
 
     def act(self, action: Callable[[Node], Node]) -> None:
         """Make an action part of the run, after all actions before it: ``action(token)`` gives the next token."""
         self.state.token = action(self.state.token)
-        self.state.effects.append(self.state.token)
+        self.check(self.state.token)
 
     def counter(self) -> Node:
         """Return the counter of the current random operation: state that starts at 0."""
@@ -127,11 +147,23 @@ class Context:
         """Give the current random operation's counter a new value."""
         self.state.values[self.operation.name] = value
         self.state.written[self.operation.name] = value
+        self.state.kinds[self.operation.name] = ("counter", TensorType(int64, ()))
         self.state.counters.add(self.operation.name)
 
     def entropy(self) -> int:
         """Return a random number that stays the same for this operation in this session."""
         return self.state.entropy(self.operation.name)
+
+    def choose(self, pred: Node, operands: Sequence[Any], then_branch: Branch, else_branch: Branch) -> tuple[Node, ...]:
+        """Carry out one of two branches, whichever `pred` says at run time; return the results.
+
+        Args:
+          pred: a bool node. operands: nodes and references, as the branches' inputs. then_branch, else_branch: recorded branches.
+        """
+        if pred.is_constant:
+            taken = carry_out_branch(then_branch if pred.value[()] else else_branch, operands, self)
+            return tuple([constant_node(np.zeros((), t.dtype.np)) if node is None else node for node, t in zip(taken, self.operation.outputs, strict=True)])
+        return _Choice(self, pred, operands, then_branch, else_branch).results
 
 
 class Discharged:
@@ -170,17 +202,16 @@ def discharge(fetches: Sequence[Tensor | Operation], feeds: Mapping[Tensor, Tens
         values[tensor] = input_node("feed", tensor.name, tensor_type)
         if tensor.op.opdef is state.variable:
             run_state.fed[tensor.op.name] = values[tensor]
-    origins: dict[Node, Operation] = {}
     with_nodes = CURRENT.set(NODES)
     try:
         for operation in needed_operations(fetches, feeds):
-            carry_out(operation, values, context, origins)
+            carry_out(operation, values, context)
         outputs = _outputs(fetches, values, context)
     finally:
         CURRENT.reset(with_nodes)
     written = [Output("update", name, node) for name, node in run_state.written.items()]
     effects = [Output("effect", f"effect:{i}", node) for i, node in enumerate(run_state.effects)]
-    return Discharged(Program((*effects, *outputs, *written), origins), frozenset(run_state.counters))
+    return Discharged(Program((*effects, *outputs, *written), run_state.origins), frozenset(run_state.counters))
 
 
 def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], context: Context) -> list[Output]:
@@ -193,7 +224,7 @@ def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], c
     return list(outputs.values())
 
 
-def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context, origins: dict[Node, Operation]) -> None:
+def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context) -> None:
     """Carry out one recorded operation symbolically: enter its results in `values` and `context`."""
     opdef = operation.opdef
     operands = [values[t] for t in operation.inputs]
@@ -213,7 +244,7 @@ def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context,
         if tensor not in values:
             values[tensor] = result
         if isinstance(result, Node):
-            _note_origin(result, operation, origins)
+            _note_origin(result, operation, context.state.origins)
 
 
 def _note_origin(node: Node, operation: Operation, origins: dict[Node, Operation]) -> None:
@@ -223,6 +254,111 @@ def _note_origin(node: Node, operation: Operation, origins: dict[Node, Operation
         if current not in origins:
             origins[current] = operation
             pending.extend(current.inputs)
+
+
+# --- branches ------------------------------------------------------------------------------------------------------------
+
+
+def carry_out_branch(branch: Branch, operands: Sequence[Any], context: Context) -> list[Node | None]:
+    """Carry out what the results of a branch need; return the results (None for those only another branch has)."""
+    values = {inner: operand for inner, operand in zip(branch.inputs, operands, strict=True) if inner is not None}
+    holder = context.operation
+    for operation in needed_operations([t for t in branch.outputs if t is not None], values):
+        carry_out(operation, values, context)
+    context.operation = holder
+    return [None if t is None else values[t] for t in branch.outputs]
+
+
+class _Choice:
+    """Two branches discharged side by side, and the node that runs one of them.
+
+    Each becomes a program of its own. What it reads of the state around is an input; what either writes is an output of both.
+    """
+
+    def __init__(self, context: Context, pred: Node, operands: Sequence[Any], *branches: Branch) -> None:
+        self._context = context
+        self._operands = operands
+        inner = [o if isinstance(o, Reference) or o.is_constant else input_node("operand", str(i), o.tensor_type) for i, o in enumerate(operands)]
+        self._sides = [Context(context.state.inside()) for _ in branches]
+        for side in self._sides:
+            side.operation = context.operation
+        values = [carry_out_branch(branch, inner, side) for branch, side in zip(branches, self._sides, strict=True)]
+        self._outputs: list[list[Output]] = [[Output("effect", f"effect:{i}", n) for i, n in enumerate(s.state.effects)] for s in self._sides]
+        self._places: list[Node | int] = []
+        for i, pair in enumerate(zip(*values, strict=True)):
+            self._places.append(self._place(i, *pair))
+        names = list(dict.fromkeys([name for side in self._sides for name in side.state.written]))
+        for name in names:
+            self._add("update", f"new {name}", [self._latest(side, name) for side in self._sides])
+        if any(side.state.effects for side in self._sides):
+            tokens = [side.state.token for side in self._sides]
+            acts = any(side.state.token.op is not INPUT for side in self._sides)
+            self._add("fetch", "token", tokens if acts else [constant_node(True)] * 2)
+        made = self._choose(pred) if any(self._outputs) else ()
+        self.results = tuple([made[place] if isinstance(place, int) else place for place in self._places])
+        self._commit(names, made)
+
+    def _place(self, index: int, then: Node | None, otherwise: Node | None) -> Node | int:
+        """Return the node that gives a result, or its place among the outputs where the branches have to be run for it."""
+        only = otherwise if then is None else then if otherwise is None or otherwise is then else None
+        if only is not None and (only.op is INPUT or only.is_constant):
+            return self._around(only)
+        stub = constant_node(np.zeros((), (then or otherwise).dtype.np))  # type: ignore[union-attr]
+        for outputs, node in zip(self._outputs, (then, otherwise), strict=True):
+            outputs.append(Output("fetch", f"{UNUSED}{index}", stub) if node is None else Output("fetch", str(index), node))
+        return self._count() - 1
+
+    def _add(self, kind: str, name: str, nodes: Sequence[Node]) -> None:
+        for outputs, node in zip(self._outputs, nodes, strict=True):
+            outputs.append(Output(kind, name, node))
+
+    def _count(self) -> int:
+        return sum(output.kind != "effect" for output in self._outputs[0])
+
+    def _latest(self, side: Context, name: str) -> Node:
+        kind, tensor_type = self._kind(name)
+        return side.current(kind, name, tensor_type)
+
+    def _kind(self, name: str) -> tuple[str, TensorType]:
+        return next(side.state.kinds[name] for side in self._sides if name in side.state.kinds)
+
+    def _around(self, node: Node, *, optional: bool = False) -> Node:
+        """Return what an input of a branch is outside of it."""
+        if node.is_constant:
+            return node
+        kind, name = node.attributes["kind"], node.attributes["name"]
+        if kind == "operand":
+            operand: Node = self._operands[int(name)]
+            return operand
+        if kind == "token":
+            return self._context.state.token
+        if kind == "feed":
+            return node
+        if name not in self._context.state.values and (optional or kind == "optional") and kind != "counter":
+            # The branch that is not taken must not ask for a value of the variables it reads.
+            return input_node("optional", name, node.tensor_type)
+        return self._context.current(kind, name, node.tensor_type)
+
+    def _choose(self, pred: Node) -> tuple[Node, ...]:
+        programs = [Program(outputs, side.state.origins) for outputs, side in zip(self._outputs, self._sides, strict=True)]
+        inputs = {f"{n.attributes['kind']} {n.attributes['name']}": n for program in programs for n in program.inputs()}
+        around = [self._around(node, optional=True) for node in inputs.values()]
+        made = choose(pred, *around, then_program=programs[0], else_program=programs[1], reads=tuple(inputs))
+        return made if isinstance(made, tuple) else (made,)
+
+    def _commit(self, names: Sequence[str], made: tuple[Node, ...]) -> None:
+        state_around, outputs = self._context.state, [o for o in self._outputs[0] if o.kind != "effect"]
+        for output, node in zip(outputs, made, strict=True):
+            if output.kind == "update":
+                name = output.name.removeprefix("new ")
+                state_around.values[name] = state_around.written[name] = node
+                state_around.kinds[name] = self._kind(name)
+            elif output.name == "token":
+                self._context.check(node)
+                if output.node.op is not CONST:
+                    state_around.token = node
+        for side in self._sides:
+            state_around.counters |= side.state.counters
 
 
 # --- which operations, in which order -------------------------------------------------------------------------------------------

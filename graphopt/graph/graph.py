@@ -144,6 +144,15 @@ class Graph:
         """Refuse a tensor of another graph (a branch of a `cond` captures it)."""
         raise ArgumentError(f"Tensor {tensor} must be from the same graph as the other operands, or the default graph.")
 
+    def sources_of(self, operation: Operation) -> tuple[Tensor, ...]:
+        """Return what an operation of this graph takes (a branch of a `cond` knows where captured tensors come from)."""
+        return operation.inputs
+
+    @property
+    def depth(self) -> int:
+        """How many graphs there are around this one."""
+        return 0 if self.outer is None else self.outer.depth + 1
+
     def static_value(self, value: Tensor) -> Any:
         """Return what is known of an integer tensor's value while recording."""
         return static_value(value)
@@ -278,15 +287,15 @@ class Graph:
     @contextlib.contextmanager
     def control_dependencies(self, control_inputs: Iterable[Any] | None) -> Iterator[None]:
         """Make the given operations and tensors happen before what is recorded inside; None forgets the outer ones."""
-        operations: list[Operation] = []
-        for element in control_inputs or ():
-            operations.append(self._control_operation(element))
-        scope = _ControlScope(operations, clears=control_inputs is None)
+        scope = _ControlScope(self._control_operations(control_inputs or ()), clears=control_inputs is None)
         self._control_scopes.append(scope)
         try:
             yield
         finally:
             self._control_scopes.remove(scope)
+
+    def _control_operations(self, elements: Iterable[Any]) -> list[Operation]:
+        return [self._control_operation(element) for element in elements]
 
     def _control_operation(self, element: Any) -> Operation:
         indexed = getattr(element, "values", None)

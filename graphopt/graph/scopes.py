@@ -29,6 +29,19 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
         yield stack.enter_context(graph.name_scope(default_name if name is None else name))
 
 
+@contextlib.contextmanager
+def init_scope() -> Iterator[Graph]:
+    """Leave all branches and control dependencies inside a ``with`` block, as variables do when they are made; name scopes stay."""
+    current = get_default_graph()
+    graph, scope = current.root, current.get_name_scope()
+    with contextlib.ExitStack() as stack:
+        if graph is not current:
+            stack.enter_context(graph.as_default())
+            stack.enter_context(graph.name_scope(f"{scope}/" if scope else None))
+        stack.enter_context(graph.control_dependencies(None))
+        yield graph
+
+
 def graph_of(values: Iterable[Any]) -> Graph:
     """Return the graph the values belong to, or the default graph; ValueError when they belong to several."""
     found: Any = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphopt.graph.operation import Tensor
 from graphopt.ir.node import CONST
-from graphopt.ops import array, elementwise, indexing
+from graphopt.ops import array, branch, elementwise, indexing
 
 _MAX_DEPTH = 64
 
@@ -15,15 +15,27 @@ def static_value(tensor: Tensor, depth: int = 0) -> Any:
     """Return the value as an int (scalar) or a tuple (vector) with None for unknown parts; None when nothing is known.
 
     Args:
-      tensor: an integer scalar or vector; anything else gives None.
+      tensor: an integer scalar or vector, or a constant or stacked matrix, whose rows follow each other; anything else gives None.
       depth: how far the search has gone.
     """
     rank = tensor.tensor_type.rank
+    if rank == 2 and depth == 0 and tensor.dtype.is_integer:
+        return _rows(tensor)
     if not tensor.dtype.is_integer or rank not in (0, 1) or depth > _MAX_DEPTH:
         return None
     op = tensor.op
     evaluate = _EVALUATORS.get(op.opdef.name)
     return None if evaluate is None else evaluate(op, [_Lazy(t, depth + 1) for t in op.inputs])
+
+
+def _rows(tensor: Tensor) -> Any:
+    """Return the elements of a matrix (the paddings of a `pad`), one row after the other."""
+    if tensor.op.opdef is CONST:
+        return tuple(tensor.op.attributes["value"].array.reshape(-1).tolist())
+    if tensor.op.opdef is not array.stack_op or tensor.op.attributes["axis"] != 0:
+        return None
+    rows = [static_value(row, 1) or (None,) * (row.tensor_type.shape or (0,))[0] for row in tensor.op.inputs]
+    return tuple([element for row in rows for element in row])
 
 
 class _Lazy:
@@ -46,6 +58,11 @@ def _const(op: Any, operands: list[_Lazy]) -> Any:
 
 def _shape(op: Any, operands: list[_Lazy]) -> Any:
     return operands[0].tensor.tensor_type.shape
+
+
+def _captured(op: Any, operands: list[_Lazy]) -> Any:
+    (source,) = op.graph.sources_of(op)
+    return static_value(source)
 
 
 def _size(op: Any, operands: list[_Lazy]) -> Any:
@@ -97,6 +114,7 @@ def _binary(function: Any) -> Any:
 
 _EVALUATORS: dict[str, Any] = {
     CONST.name: _const,
+    branch.captured.name: _captured,
     array.shape_op.name: _shape,
     array.size_op.name: _size,
     array.rank.name: lambda op, operands: operands[0].tensor.tensor_type.rank,

@@ -13,6 +13,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.initializers import GlorotUniform, Zeros
 from graphopt.graph.operation import Location, Tensor
+from graphopt.graph.scopes import init_scope
 from graphopt.graph.variables import Variable
 from graphopt.ir.literals import to_array
 from graphopt.shapes import Shape, TensorShape
@@ -169,8 +170,7 @@ def _needs_no_argument(function: Any) -> bool:
 
 
 def _regularize(name: str, variable: Variable, regularizer: Any) -> None:
-    graph = variable.graph
-    with graph.as_default(), graph.control_dependencies(None), graph.name_scope(f"{name}/Regularizer/"):
+    with init_scope() as graph, graph.name_scope(f"{name}/Regularizer/"):
         loss: Tensor | None = regularizer(variable)
     if loss is not None:
         get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, loss)

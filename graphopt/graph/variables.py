@@ -14,9 +14,9 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor, default_session, user_location
-from graphopt.graph.scopes import name_scope
+from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.ir.value import Symbolic
-from graphopt.ops import state
+from graphopt.ops import picking, state
 from graphopt.ops.array import identity
 from graphopt.ops.control import no_op
 from graphopt.shapes import TensorShape
@@ -50,8 +50,10 @@ class Variable(Symbolic):
         _check_arguments(collections, constraint)
         self.trainable = True if trainable is None else bool(trainable)
         self.constraint = constraint
-        graph = get_default_graph()
-        with graph.control_dependencies(None), name_scope(name, "Variable") as scope:
+        if isinstance(initial_value, Tensor) and initial_value.graph.outer is not None:
+            rule = f"Initializer for variable {name or 'Variable'} is from inside a control-flow construct, such as a loop or conditional."
+            raise ArgumentError(lines(rule, "When creating a variable inside a loop or conditional, use a lambda as the initializer."))
+        with init_scope() as graph, name_scope(name, "Variable") as scope:
             self._record(graph, scope, initial_value, None if dtype is None else dtypes.as_dtype(dtype), validate_shape, shape)
         names = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
         if self.trainable and GraphKeys.TRAINABLE_VARIABLES not in names:
@@ -263,9 +265,13 @@ def _initial_tensor(initial_value: Any, dtype: DType | None, full_name: str) -> 
 
 
 def _note_write(graph: Graph, ref: Tensor) -> None:
-    get_default_graph().note_write(ref.name)
-    if get_default_graph() is not graph:
-        graph.note_write(ref.name)
+    around: Graph | None = get_default_graph()
+    graphs = [graph]
+    while around is not None:
+        graphs.append(around)
+        around = around.outer
+    for each in dict.fromkeys(graphs):
+        each.note_write(ref.name)
 
 
 def _ref_of(variable: Any, what: str) -> Tensor:
@@ -330,6 +336,9 @@ scatter_mul = _scatter_function(state.scatter_mul, "multiplies")
 scatter_div = _scatter_function(state.scatter_div, "divides")
 scatter_max = _scatter_function(state.scatter_max, "takes the maximum with")
 scatter_min = _scatter_function(state.scatter_min, "takes the minimum with")
+scatter_nd_add = _scatter_function(picking.scatter_nd_add, "adds to elements or")
+scatter_nd_sub = _scatter_function(picking.scatter_nd_sub, "subtracts from elements or")
+scatter_nd_update = _scatter_function(picking.scatter_nd_update, "replaces elements or")
 
 
 def count_up_to(ref: Any, limit: int, *, name: str | None = None) -> Tensor:
@@ -390,7 +399,9 @@ def _flatten(items: Any) -> Iterable[Any]:
 def with_dependencies(dependencies: Any, tensor: Any, name: str | None = None) -> Tensor:
     """Return `tensor` again, available only after the dependencies."""
     value = convert_to_tensor(tensor)
-    with value.graph.control_dependencies(list(_flatten([dependencies]))):
+    graph = get_default_graph()
+    graph = graph if graph.preferred_over(value.graph) is graph else value.graph
+    with graph.control_dependencies(list(_flatten([dependencies]))):
         after: Tensor = identity(value, name=name or "control_dependency")
     return after
 

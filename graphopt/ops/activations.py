@@ -47,7 +47,7 @@ relu = _activation(
     "relu(x: num) -> like(x)",
     kernel=lambda xp, x: xp.maximum(x, x.dtype.type(0)),
     vjp=lambda g, out, x: select(greater(out, 0), g, zeros_as(g)),
-    expand=lambda x: maximum(x, 0), buffered="maximum({x}, 0, {out})", scalar="maximum({x}, 0)", tf_name="Relu", whole=True,
+    expand=lambda x: maximum(x, 0), buffered="maximum({x}, 0, out={out})", scalar="maximum({x}, 0)", tf_name="Relu", whole=True,
     doc="Return max(x, 0); the gradient at 0 is 0.",
 )  # fmt: skip
 

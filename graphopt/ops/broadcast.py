@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,36 @@ from graphopt.ops.elementwise import cast, zeros_as
 
 
 def _sum_kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    if xp is not np:
+        return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    if _is_column_sum(x, axis, keepdims):
+        return _ones(x.shape[0], x.dtype).dot(x)
+    return np.add.reduce(x, axis, x.dtype, None, keepdims)
 
 
-def _emit_sum(node: Any) -> str | None:
-    if node.inputs[0].shape is None or node.shape == ():
-        return None
-    return "add.reduce({x}, {axis!r}, None, {out}, {keepdims!r})"
+def _sum_into(out: Any, x: Any, axis: Any, keepdims: bool) -> None:
+    if _is_column_sum(x, axis, keepdims):
+        _ones(x.shape[0], x.dtype).dot(x, out)
+    else:
+        np.add.reduce(x, axis, None, out, keepdims)
+
+
+def _is_column_sum(x: Any, axis: Any, keepdims: bool) -> bool:
+    # A product with ones adds rows of a matrix more than twice as fast as a reduction does.
+    return axis == (0,) and not keepdims and x.ndim == 2 and x.dtype.char in "fd" and x.shape[0] > 0
+
+
+@functools.lru_cache(maxsize=256)
+def _ones(count: int, dtype: Any) -> Any:
+    ones_vector = np.ones(count, dtype)
+    ones_vector.flags.writeable = False
+    return ones_vector
 
 
 reduce_sum_op = define_op(
     "reduce_sum(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
     kernel=_sum_kernel, vjp=lambda g, out, x, axis, keepdims: broadcast_back(g, x, axis=axis, keepdims=keepdims),
-    buffered=_emit_sum, linear_in=("x",), tf_name="Sum",
+    into=_sum_into, linear_in=("x",), tf_name="Sum",
     samples=[case("f32[2,3,4]", axis=(1,)), case("f64[2,3]", keepdims=True), case("f32[0,2]", axis=(0,)), case("i32[3]"), case("f32[2,3]", axis=(-1, 0))],
     doc="Return the sum over axes (all of them when axis is None).", ref=f"{ARRAY}/math/reduce_sum",
 )  # fmt: skip

@@ -156,7 +156,9 @@ def _contract(a: Any, a_term: str, b: Any, b_term: str, later: set[str]) -> tupl
     left = "".join(c for c in a_term if c not in b_term and c in later)
     right = "".join(c for c in b_term if c not in a_term and c in later)
     a, b = _arrange(a, a_term, batch + left + inner), _arrange(b, b_term, batch + inner + right)
-    sizes = dict(zip(batch + left + inner, a.tensor_type.shape, strict=True)) | dict(zip(batch + inner + right, b.tensor_type.shape, strict=True))
+    sizes = dict(zip(batch + left + inner, a.tensor_type.shape, strict=True)) | dict(
+        zip(batch + inner + right, b.tensor_type.shape, strict=True)
+    )
 
     def size(term: str) -> list[int]:
         return [sizes[c] for c in term]
@@ -244,7 +246,9 @@ def _paired_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
         return list(range(rank - count, rank)), list(range(count))
     if len(axes) != 2:
         raise ArgumentError("'axes' must be an integer or have length 2.")
-    pairs = [[shapes.normalize_axis(int(i), x.tensor_type.rank) for i in np.reshape(part, -1)] for x, part in zip((a, b), axes, strict=True)]
+    pairs = [
+        [shapes.normalize_axis(int(i), x.tensor_type.rank) for i in np.reshape(part, -1)] for x, part in zip((a, b), axes, strict=True)
+    ]
     if len(pairs[0]) != len(pairs[1]):
         raise ArgumentError(f"Different number of contraction axes 'a' and 'b', {len(pairs[0])} != {len(pairs[1])}.")
     for i, j in zip(*pairs, strict=True):

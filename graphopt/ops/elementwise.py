@@ -294,7 +294,7 @@ select = define_op(
     infer=_select_type,
     kernel=lambda xp, condition, x, y: xp.where(condition, x, y),
     vjp=(None, lambda g, out, c, x, y: select(c, g, zeros_as(g)), lambda g, out, c, x, y: select(c, zeros_as(g), g)),
-    scalar="({x} if {condition} else {y})", tf_name="Select", linear_in=("x", "y"),
+    buffered="(copyto({out}, {y}), copyto({out}, {x}, where={condition}))", scalar="({x} if {condition} else {y})", tf_name="Select", linear_in=("x", "y"),
     samples=[case("bool[3,4]", "f32[3,4]", "f32[3,4]"), case("bool[3,1]", "f64[4]", "f64[3,4]"), case("bool[]", "i32[2]", "i32[2]")],
     doc="Return x where the condition holds and y elsewhere, with broadcasting.", ref="https://numpy.org/doc/stable/reference/generated/numpy.where.html",
 )  # fmt: skip

@@ -12,8 +12,8 @@ from graphopt.errors import ArgumentError, ShapeError, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
-from graphopt.ops.array import ARRAY
-from graphopt.ops.elementwise import negative
+from graphopt.ops.array import ARRAY, concat
+from graphopt.ops.elementwise import negative, zeros_as
 from graphopt.ops.indexing import strided_slice_op
 from graphopt.shapes import Shape
 
@@ -117,7 +117,15 @@ def _pad_kernel(xp: Any, x: Any, paddings: Any, fill: Any) -> Any:
 
 def _cut(g: Any, x: Any, paddings: Any) -> Any:
     """Return the part of `g` that lies over `x`."""
-    begin = strided_slice_op(paddings, np.array([0, 0], np.int32), np.array([0, 1], np.int32), np.array([1, 1], np.int32), begin_mask=1, end_mask=1, shrink_axis_mask=2)
+    begin = strided_slice_op(
+        paddings,
+        np.array([0, 0], np.int32),
+        np.array([0, 1], np.int32),
+        np.array([1, 1], np.int32),
+        begin_mask=1,
+        end_mask=1,
+        shrink_axis_mask=2,
+    )
     return cut_op(g, x, begin)
 
 
@@ -294,7 +302,9 @@ def _depth_type(x: TensorType, block_size: int) -> TensorType:
     for size in (height, width):
         if size is not None and size % block_size:
             raise ShapeError(f"Dimension size must be evenly divisible by {block_size} but is {size}")
-    return TensorType(x.dtype, (batch, _over(height, block_size), _over(width, block_size), None if depth is None else depth * block_size**2))
+    return TensorType(
+        x.dtype, (batch, _over(height, block_size), _over(width, block_size), None if depth is None else depth * block_size**2)
+    )
 
 
 def _space_type(x: TensorType, block_size: int) -> TensorType:
@@ -346,6 +356,36 @@ depth_to_space_op = define_op(
     doc="Move parts of the last axis into blocks of height and width.", ref=f"{ARRAY}/depth_to_space",
 )  # fmt: skip
 
+# --- even parts ----------------------------------------------------------------------------------------------------------------
+
+
+def _even_type(x: TensorType, num: int, axis: int) -> tuple[TensorType, ...]:
+    if num < 1:
+        raise ArgumentError(f"Number of ways to split should be > 0, but got {num}")
+    if x.shape is None:
+        return (x,) * num
+    at = shapes.normalize_axis(axis, len(x.shape), "split_dim")
+    size = x.shape[at]
+    if size is not None and size % num:
+        raise ShapeError(f"Dimension size must be evenly divisible by {num} but is {size}")
+    return (TensorType(x.dtype, (*x.shape[:at], _over(size, num), *x.shape[at + 1 :])),) * num
+
+
+def _even_kernel(xp: Any, x: Any, num: int, axis: int) -> Any:
+    if np.shape(x)[axis] % num:
+        raise invalid_argument(
+            f"Number of ways to split should evenly divide the split dimension, but got split_dim {axis} (size = {np.shape(x)[axis]}) and num_split {num}"
+        )
+    return tuple(xp.split(x, num, axis))
+
+
+split_even = define_op(
+    "split_even(x: any; num, axis = 0) -> many()",
+    infer=_even_type, kernel=_even_kernel, vjp=lambda g, out, x, num, axis: concat([zeros_as(o) if d is None else d for d, o in zip(g, out, strict=True)], axis),
+    fallible=lambda x, num, axis: not x.is_static, view_of="x", tf_name="Split", default_name="split", public_name="split",
+    samples=[case("f64[2,6]", num=2, axis=1), case("f32[3]", num=3), case("f64[2,2]", num=1, axis=-1)], doc="Split along an axis into equal parts.", ref=f"{ARRAY}/split",
+)  # fmt: skip
+
 # --- bits ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -376,4 +416,3 @@ bitcast_op = define_op(
     samples=[case("f32[3]", dtype=dtypes.int32), case("f64[2]", dtype=dtypes.uint8), case("i16[3,2]", dtype=dtypes.float32)],
     doc="Read the same bits as another element type.", ref=f"{ARRAY}/bitcast",
 )  # fmt: skip
-

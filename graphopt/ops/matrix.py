@@ -226,7 +226,9 @@ def eye(rows: Any, columns: Any = None, *, batch_shape: Any = None, dtype: Any =
         batch = tuple(lead.tolist())
         if int(rows) == int(width):
             return matrix_diag_op(fill(shape_operand([*batch, rows]), one))
-        return matrix_set_diag_op(fill(shape_operand([*batch, rows, width]), zero), fill(shape_operand([*batch, min(int(rows), int(width))]), one))
+        return matrix_set_diag_op(
+            fill(shape_operand([*batch, rows, width]), zero), fill(shape_operand([*batch, min(int(rows), int(width))]), one)
+        )
 
 
 # --- inverse, determinant, solving -----------------------------------------------------------------------------------------
@@ -518,4 +520,3 @@ cross = define_op(
     infer=_cross_type, kernel=lambda xp, a, b: xp.cross(a, b), vjp=(lambda g, out, a, b: cross(b, g), lambda g, out, a, b: cross(g, a)), linear_in=("a", "b"), tf_name="Cross",
     samples=[case("f64[2,3]", "f64[2,3]"), case("i32[3]", "i32[3]")], doc="Return the cross products of vectors of 3 elements.", ref=f"{LINALG}/cross",
 )  # fmt: skip
-

@@ -90,11 +90,19 @@ def bias_add(value: Any, bias: Any, *, data_format: str | None = None, name: str
 
     Args:
       value: numbers of rank 2 or more. bias: a vector with one number for each channel.
-      data_format: ``"NHWC"`` (channels last, the default) or ``"NCHW"``. name: name of the operation.
+      data_format: ``"NHWC"`` (channels last, the default) or ``"NCHW"``, or another that begins or ends like these.
+      name: name of the operation.
+
+    Raises:
+      ValueError: for any other layout.
     """
     wanted = data_format or "NHWC"
-    if wanted not in ("NHWC", "NCHW"):
-        wanted = "NCHW" if wanted.startswith("NC") else "NHWC"
+    if wanted.startswith("NC"):
+        wanted = "NCHW"
+    elif wanted.startswith("N") and wanted.endswith("C"):
+        wanted = "NHWC"
+    else:
+        raise ArgumentError("data_format must be of the form `N...C` or `NC...`")
     return bias_add_op(value, bias, data_format=wanted, name=name)
 
 

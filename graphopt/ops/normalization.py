@@ -96,13 +96,13 @@ def _batch_norm_expand(x: Any, scale: Any, offset: Any, axis: int, epsilon: floa
     rank = x.tensor_type.rank
     axes = _other_axes(rank, axis)
     mean = reduce_mean_op(x, axis=axes, keepdims=False)
-    centered = subtract(x, _beside(mean, rank, axis))
+    centered = subtract(x, beside(mean, rank, axis))
     variance = reduce_mean_op(square(centered), axis=axes, keepdims=False)
     factor = multiply(scale, rsqrt(add(variance, epsilon)))
-    return add(multiply(centered, _beside(factor, rank, axis)), _beside(offset, rank, axis)), mean, variance
+    return add(multiply(centered, beside(factor, rank, axis)), beside(offset, rank, axis)), mean, variance
 
 
-def _beside(vector: Any, rank: int, axis: int) -> Any:
+def beside(vector: Any, rank: int, axis: int) -> Any:
     """Return a vector of one value a channel in a shape that broadcasts with the tensor."""
     behind = rank - 1 - axis % rank
     return reshape_op(vector, np.array([-1] + [1] * behind, np.int32)) if behind else vector
@@ -121,17 +121,17 @@ def _batch_norm_vjp(g: Any, out: Any, x: Any, scale: Any, offset: Any, axis: int
     rank, (of_y, of_mean, of_variance), (_, mean, variance) = x.tensor_type.rank, g, out
     axes, count = _other_axes(rank, axis), _count(x, mean)
     inverse = rsqrt(add(variance, epsilon))
-    centered = subtract(x, _beside(mean, rank, axis))
+    centered = subtract(x, beside(mean, rank, axis))
     if of_y is not None:
-        unit = multiply(centered, _beside(inverse, rank, axis))
+        unit = multiply(centered, beside(inverse, rank, axis))
         to_offset = reduce_sum_op(of_y, axis=axes, keepdims=False)
         to_scale = reduce_sum_op(multiply(of_y, unit), axis=axes, keepdims=False)
-        common = add(_beside(divide(to_offset, count), rank, axis), multiply(unit, _beside(divide(to_scale, count), rank, axis)))
-        to_x.append(multiply(subtract(of_y, common), _beside(multiply(scale, inverse), rank, axis)))
+        common = add(beside(divide(to_offset, count), rank, axis), multiply(unit, beside(divide(to_scale, count), rank, axis)))
+        to_x.append(multiply(subtract(of_y, common), beside(multiply(scale, inverse), rank, axis)))
     if of_mean is not None:
-        to_x.append(_beside(divide(of_mean, count), rank, axis))
+        to_x.append(beside(divide(of_mean, count), rank, axis))
     if of_variance is not None:
-        to_x.append(multiply(centered, _beside(divide(multiply(of_variance, 2.0), count), rank, axis)))
+        to_x.append(multiply(centered, beside(divide(multiply(of_variance, 2.0), count), rank, axis)))
     total = to_x[0]
     for part in to_x[1:]:
         total = add(total, part)

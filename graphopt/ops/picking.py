@@ -144,7 +144,9 @@ def gather_batches(params: Any, indices: Any, *, axis: int, batch_dims: int, nam
 
 def _along_scatter_kernel(xp: Any, g: Any, x: Any, indices: Any, axis: int) -> Any:
     result = np.zeros(np.shape(x), g.dtype)
-    index: list[Any] = [np.arange(d).reshape([-1 if j == i else 1 for j in range(np.ndim(indices))]) for i, d in enumerate(np.shape(indices))]
+    index: list[Any] = [
+        np.arange(d).reshape([-1 if j == i else 1 for j in range(np.ndim(indices))]) for i, d in enumerate(np.shape(indices))
+    ]
     index[axis] = indices
     np.add.at(result, tuple(index), g)
     return result
@@ -175,7 +177,9 @@ def _depth_of(indices: TensorType, rank: int | None) -> int | None:
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
     depth = indices.shape[-1]
     if depth is not None and rank is not None and depth > rank:
-        raise ShapeError(f"indices.shape[-1] must be <= params.rank, but saw indices shape: {shapes.format_shape(indices.shape)} and params rank {rank}")
+        raise ShapeError(
+            f"indices.shape[-1] must be <= params.rank, but saw indices shape: {shapes.format_shape(indices.shape)} and params rank {rank}"
+        )
     return depth
 
 
@@ -240,7 +244,7 @@ def _scatter_nd_kernel(xp: Any, indices: Any, updates: Any, shape: Any) -> Any:
 
 
 scatter_nd_op = define_op(
-    "scatter_nd(indices: index, updates: num, shape: static same(indices))",
+    "scatter_nd(indices: index, updates: num, shape: static index)",
     infer=_scatter_nd_type, kernel=_scatter_nd_kernel, vjp=(None, lambda g, out, indices, updates, shape: gather_nd_op(g, indices), None),
     fallible=True, linear_in=("updates",), tf_name="ScatterNd",
     samples=[case(values([[1], [3], [1]], "i32"), "f64[3,2]", values([4, 2], "i32")), case(values([[0, 1], [2, 0]], "i64"), "f64[2]", values([3, 2], "i64"))],
@@ -328,7 +332,9 @@ def _nd_write(name: str, numpy_at: str | None, doc: str) -> OpDef:
                                                                                  case("f64[4]", values([[[1], [1]]], "i64"), "f64[1,2]")], doc=doc)  # fmt: skip
 
 
-nd_update = _nd_write("nd_update", None, "Return x with the elements or slices that index vectors name replaced; of repeated ones the last holds.")
+nd_update = _nd_write(
+    "nd_update", None, "Return x with the elements or slices that index vectors name replaced; of repeated ones the last holds."
+)
 nd_add = _nd_write("nd_add", "add", "Return x with updates added where index vectors say; repeated ones add up.")
 nd_subtract = _nd_write("nd_subtract", "subtract", "Return x with updates subtracted where index vectors say; repeated ones add up.")
 
@@ -392,7 +398,9 @@ def boolean_mask(x: Any, mask: Any, *, axis: int = 0, name: str | None = None) -
         x, mask = to_symbol(x, None, None, mask), to_symbol(mask, dtypes.bool_, None, x)
         known, hits = x.tensor_type.shape, mask.tensor_type.shape
         if hits is None:
-            raise ArgumentError("Number of mask dimensions must be specified, even if some dimensions are None.  E.g. shape=[None] is ok, but shape=None is not.")
+            raise ArgumentError(
+                "Number of mask dimensions must be specified, even if some dimensions are None.  E.g. shape=[None] is ok, but shape=None is not."
+            )
         if not hits:
             raise ArgumentError("mask cannot be scalar.")
         if known is not None and not shapes.is_compatible(known[axis : axis + len(hits)], hits):
@@ -410,4 +418,3 @@ def _merged_shape(x: Any, axis: int, count: int) -> Any:
         return np.array([*known[:axis], merged, *known[axis + count :]], np.int32)
     sizes = shape_op(x)
     return concat([sizes[:axis], np.array([-1], np.int32), sizes[axis + count :]], 0)
-

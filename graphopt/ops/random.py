@@ -6,6 +6,7 @@ the operation ran before, and on nothing else. What it draws with is a pure op o
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,20 @@ def _draw_samples(*names: str) -> list[Any]:
 
 
 _DRAW = "(counter: i64, shape: static index; seed, seed2, dtype)"
-draw_uniform = _pure("draw_uniform" + _DRAW, _drawn_type, _drawing(philox.uniform), _draw_samples("float16", "float32", "float64"), "Return the uniforms at a counter.")
-draw_normal = _pure("draw_normal" + _DRAW, _drawn_type, _drawing(philox.normal), _draw_samples("float16", "float32", "float64"), "Return the normals at a counter.")
+draw_uniform = _pure(
+    "draw_uniform" + _DRAW,
+    _drawn_type,
+    _drawing(philox.uniform),
+    _draw_samples("float16", "float32", "float64"),
+    "Return the uniforms at a counter.",
+)
+draw_normal = _pure(
+    "draw_normal" + _DRAW,
+    _drawn_type,
+    _drawing(philox.normal),
+    _draw_samples("float16", "float32", "float64"),
+    "Return the normals at a counter.",
+)
 draw_truncated = _pure("draw_truncated" + _DRAW, _drawn_type, _drawing(philox.truncated_normal), _draw_samples("float16", "float32", "float64"),
                        "Return the normals between -2 and 2 at a counter.")  # fmt: skip
 
@@ -86,7 +99,9 @@ draw_order = _pure("draw_order(counter: i64, x: any; seed, seed2)", lambda count
                    [case(_START, "f32[5,2]", **_PAIR), case(_START, "i32[]", **_PAIR)], "Return the rows of x in the order at a counter.")  # fmt: skip
 
 
-def _classes_type(counter: TensorType, logits: TensorType, num_samples: StaticOperand, *, seed: int, seed2: int, dtype: DType) -> TensorType:
+def _classes_type(
+    counter: TensorType, logits: TensorType, num_samples: StaticOperand, *, seed: int, seed2: int, dtype: DType
+) -> TensorType:
     return multinomial_type(logits, num_samples, dtype)
 
 
@@ -119,33 +134,41 @@ draw_gamma = _pure("draw_gamma(counter: i64, shape: static index, alpha: float; 
                    [case(_START, values([3], "i32"), arg("f32[2]", 0.5, 3.0), **_PAIR)], "Return gamma variables of rate 1 at a counter.")  # fmt: skip
 
 
-def _counter_kernel(xp: Any, counter: Any, drawn: Any, kind: str) -> Any:
+def _increment(drawn_shape: tuple[int, ...], kind: str) -> int:
+    count = math.prod(drawn_shape)
     if kind == "shuffle":
-        count = np.shape(drawn)[0] if np.ndim(drawn) and np.size(drawn) else 0
-    else:
-        count = philox.multinomial_count(*np.shape(drawn)) if kind == "multinomial" else np.size(drawn)
-    # The counter wraps round at 2**64, as TensorFlow's does.
-    moved = (int(counter) + philox.counter_increment(kind, count) + 2**63) % 2**64 - 2**63
-    return np.int64(moved)
+        count = drawn_shape[0] if drawn_shape and count else 0
+    elif kind == "multinomial":
+        count = philox.multinomial_count(drawn_shape[0], drawn_shape[1])
+    return philox.counter_increment(kind, count)
 
 
-counter_after = _pure("counter_after(counter: i64, drawn: any; kind)", lambda counter, drawn, kind: counter, _counter_kernel,
-                      [case(_START, "f32[2,3]", kind="uniform"), case(_START, "i64[2,3]", kind="multinomial"), case(_START, "f32[5]", kind="shuffle")],
-                      "Return the counter after the drawn values.")  # fmt: skip
+def _counter_kernel(xp: Any, counter: Any, drawn: Any, kind: str) -> Any:
+    return np.int64(int(counter) + _increment(np.shape(drawn), kind))
+
+
+counter_after = define_op(
+    "counter_after(counter: i64, drawn: any; kind)",
+    infer=lambda counter, drawn, kind: counter, kernel=_counter_kernel, vjp=NOT_DIFFERENTIABLE, tf_name="CounterAfter",
+    expand=lambda counter, drawn, kind: add(counter, np.int64(_increment(drawn.tensor_type.shape, kind))),
+    samples=[case(_START, "f32[2,3]", kind="uniform"), case(_START, "i64[2,3]", kind="multinomial"), case(_START, "f32[5]", kind="shuffle")],
+    doc="Return the counter after the drawn values.",
+)  # fmt: skip
 
 # --- recorded: what moves the counter --------------------------------------------------------------------------------------------
 
 
 def _seeds(ctx: Any, seed: int | None, seed2: int | None) -> dict[str, int]:
-    """Return the pair of seeds the current operation draws with: without any seed the session's entropy gives it."""
-    if seed is None and seed2 is None:
-        pair = philox.seed_pair(ctx.entropy(), None, ctx.operation.name)
-    else:
-        pair = philox.seed_pair(seed, seed2, ctx.operation.name)
+    """Return the seeds the current operation draws with: what isn't given comes from its name, or from the session's entropy."""
+    if seed is not None and seed2 is not None:
+        return {"seed": seed, "seed2": seed2}
+    pair = philox.seed_pair(ctx.entropy() if seed is None else seed, None, ctx.operation.name)
     return {"seed": pair[0], "seed2": pair[1]}
 
 
-def _recorded(name: str, operands: str, attributes: str, pure: OpDef, kind: str, infer: Any, tf_name: str, doc: str, vjp: Any = NOT_DIFFERENTIABLE) -> OpDef:
+def _recorded(
+    name: str, operands: str, attributes: str, pure: OpDef, kind: str, infer: Any, tf_name: str, doc: str, vjp: Any = NOT_DIFFERENTIABLE
+) -> OpDef:
     """Define the op that draws with `pure` at the operation's counter and moves the counter."""
 
     def discharge(ctx: Any, *given: Any, seed: int | None, seed2: int | None, **rest: Any) -> Any:
@@ -163,23 +186,50 @@ def _shaped(shape: StaticOperand, dtype: DType) -> TensorType:
 
 
 _SHAPE = "shape: static index"
-random_uniform_op = _recorded("random_uniform", _SHAPE, ", dtype", draw_uniform, "uniform", _shaped, "RandomUniform", "Draw numbers of [0, 1).")
-random_normal_op = _recorded("random_standard_normal", _SHAPE, ", dtype", draw_normal, "normal", _shaped, "RandomStandardNormal", "Draw from the standard normal distribution.")
+random_uniform_op = _recorded(
+    "random_uniform", _SHAPE, ", dtype", draw_uniform, "uniform", _shaped, "RandomUniform", "Draw numbers of [0, 1)."
+)
+random_normal_op = _recorded(
+    "random_standard_normal",
+    _SHAPE,
+    ", dtype",
+    draw_normal,
+    "normal",
+    _shaped,
+    "RandomStandardNormal",
+    "Draw from the standard normal distribution.",
+)
 truncated_normal_op = _recorded("truncated_normal", _SHAPE, ", dtype", draw_truncated, "truncated_normal", _shaped, "TruncatedNormal",
                                 "Draw from the standard normal distribution between -2 and 2.")  # fmt: skip
 random_int_op = _recorded("random_uniform_int", f"{_SHAPE}, low: index, high: same(low)", "", draw_int, "uniform_int",
                           lambda shape, low, high: TensorType(low.dtype, shape_from(shape)), "RandomUniformInt", "Draw integers of [low, high).")  # fmt: skip
-random_shuffle_op = _recorded("random_shuffle", "x: any", "", draw_order, "shuffle", lambda x: x, "RandomShuffle", "Put the rows in random order.", vjp=None)
+random_shuffle_op = _recorded(
+    "random_shuffle", "x: any", "", draw_order, "shuffle", lambda x: x, "RandomShuffle", "Put the rows in random order.", vjp=None
+)
 multinomial_op = _recorded("multinomial", "logits: num, num_samples: static i32", ", dtype", draw_classes, "multinomial", multinomial_type, "Multinomial",
                            "Draw classes by their log-odds.")  # fmt: skip
-random_gamma_op = _recorded("random_gamma", f"{_SHAPE}, alpha: float", "", draw_gamma, "gamma", _gamma_type, "RandomGamma", "Draw from gamma distributions of rate 1.", vjp=None)
+random_gamma_op = _recorded(
+    "random_gamma",
+    f"{_SHAPE}, alpha: float",
+    "",
+    draw_gamma,
+    "gamma",
+    _gamma_type,
+    "RandomGamma",
+    "Draw from gamma distributions of rate 1.",
+    vjp=None,
+)
 
 # --- what users call -------------------------------------------------------------------------------------------------------------
 
 
 def _given(op_seed: int | None) -> dict[str, int | None]:
-    """Return the seeds that count for an op made now: its graph's and its own."""
-    return {"seed": getattr(current_builder(), "seed", None), "seed2": None if op_seed is None else int(op_seed)}
+    """Return the seeds of an op made now: TensorFlow's pair when the op has one, else its graph's and None, for its name to decide."""
+    graph_seed: int | None = getattr(current_builder(), "seed", None)
+    if op_seed is None:
+        return {"seed": graph_seed, "seed2": None}
+    pair = philox.seed_pair(graph_seed, int(op_seed), "")
+    return {"seed": pair[0], "seed2": pair[1]}
 
 
 def _float_dtype(dtype: Any) -> DType:
@@ -189,7 +239,9 @@ def _float_dtype(dtype: Any) -> DType:
     return found
 
 
-def random_uniform(shape: Any, minval: Any = 0, maxval: Any = None, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None) -> Any:
+def random_uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Any:
     """Return uniform random numbers of [minval, maxval).
 
     Args:
@@ -229,7 +281,9 @@ def _scaled_normal(kernel: OpDef, label: str, shape: Any, mean: Any, stddev: Any
         return add(multiply(drawn, stddev, name="mul"), mean, name=entered)
 
 
-def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None) -> Any:
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Any:
     """Return random numbers of the normal distribution.
 
     Args:
@@ -242,7 +296,9 @@ def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, *, dtype: Any 
     return _scaled_normal(random_normal_op, name or "random_normal", shape, mean, stddev, dtype, seed)
 
 
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None) -> Any:
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Any:
     """Return random numbers of the normal distribution, those further than two standard deviations from the mean drawn again.
 
     Args:
@@ -303,7 +359,9 @@ def multinomial(logits: Any, num_samples: Any, *, seed: int | None = None, name:
         return multinomial_op(to_symbol(logits, None, "logits", count), count, **_given(seed), dtype=dtypes.as_dtype(dtype))
 
 
-def random_gamma(shape: Any, alpha: Any, beta: Any = None, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None) -> Any:
+def random_gamma(
+    shape: Any, alpha: Any, beta: Any = None, *, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Any:
     """Return random numbers of gamma distributions: ``[*shape, *alpha's and beta's shape]``.
 
     Args:
@@ -319,4 +377,3 @@ def random_gamma(shape: Any, alpha: Any, beta: Any = None, *, dtype: Any = dtype
         alpha, beta = to_symbol(alpha, element, "alpha", shape), to_symbol(1 if beta is None else beta, element, "beta", shape)
         drawn = random_gamma_op(shape, add(alpha, zeros_as(beta)), **_given(seed))
         return maximum(divide(drawn, beta), np.array(np.finfo(element.np).tiny, element.np), name=entered)
-

@@ -106,7 +106,11 @@ def _extreme_vjp(total: Any, pick: Any) -> Any:
     return rule
 
 
-_SORTED = [case("f64[5,2]", values([0, 0, 2, 2, 3], "i32")), case("f64[3]", values([0, 1, 1], "i64")), case("i32[3]", values([0, 0, 1], "i32"))]
+_SORTED = [
+    case("f64[5,2]", values([0, 0, 2, 2, 3], "i32")),
+    case("f64[3]", values([0, 1, 1], "i64")),
+    case("i32[3]", values([0, 0, 1], "i32")),
+]
 
 
 def _sorted(name: str, kernel: Any, vjp: Any, tf_name: str, doc: str) -> OpDef:
@@ -139,7 +143,9 @@ def _unsorted_type(data: TensorType, ids: TensorType, num_segments: StaticOperan
         return TensorType(data.dtype, None)
     rank = len(ids.shape)
     if not shapes.is_compatible(data.shape[:rank], ids.shape):
-        raise ShapeError(f"data.shape = {shapes.format_shape(data.shape)} does not start with segment_ids.shape = {shapes.format_shape(ids.shape)}")
+        raise ShapeError(
+            f"data.shape = {shapes.format_shape(data.shape)} does not start with segment_ids.shape = {shapes.format_shape(ids.shape)}"
+        )
     return TensorType(data.dtype, (num_segments.value, *data.shape[rank:]))
 
 
@@ -171,18 +177,27 @@ def gather_or_zero(rows: Any, ids: Any) -> Any:
     return select(kept, picked, zeros_as(picked))
 
 
-_UNSORTED = [case("f64[5,2]", values([2, 0, 2, 1, 0], "i32"), values(4, "i32")), case("f64[2,3]", values([[0, 1, 2], [2, -1, 0]], "i64"), values(3, "i32"))]
+_UNSORTED = [
+    case("f64[5,2]", values([2, 0, 2, 1, 0], "i32"), values(4, "i32")),
+    case("f64[2,3]", values([[0, 1, 2], [2, -1, 0]], "i64"), values(3, "i32")),
+]
+
+
+_EMPTY = [case("i32[3]", values([1, 0, 1], "i32"), values(3, "i32"))]
+_FULL = [case("f64[5,2]", values([2, 0, 2, 1, 0], "i32"), values(3, "i32")), *_EMPTY]
 
 
 def _unsorted(name: str, kind: str, vjp: Any, tf_name: str, doc: str) -> OpDef:
-    samples = _UNSORTED if vjp is not None else [case("i32[3]", values([1, 0, 1], "i32"), values(2, "i32"))]
+    samples = _UNSORTED if kind == "sum" else _FULL if vjp is not None else _EMPTY
     return define_op(f"{name}(data: num, ids: index, num_segments: static index)", infer=_unsorted_type, kernel=_unsorted_kernel(kind), vjp=vjp, fallible=True,
                      linear_in=("data",) if kind == "sum" else (), tf_name=tf_name, samples=samples, doc=doc, ref=f"{ARRAY}/math/{name}")  # fmt: skip
 
 
 unsorted_segment_sum = _unsorted("unsorted_segment_sum", "sum", lambda g, out, data, ids, num_segments: (gather_or_zero(g, ids), None, None), "UnsortedSegmentSum",
                                  "Return the sum of the rows of each id; rows of a negative id are left out.")  # fmt: skip
-unsorted_segment_prod = _unsorted("unsorted_segment_prod", "prod", None, "UnsortedSegmentProd", "Return the product of the rows of each id.")
+unsorted_segment_prod = _unsorted(
+    "unsorted_segment_prod", "prod", None, "UnsortedSegmentProd", "Return the product of the rows of each id."
+)
 unsorted_segment_max = _unsorted("unsorted_segment_max", "max", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero), "UnsortedSegmentMax",
                                  "Return the largest element of each id; the type's lowest number where there is none.")  # fmt: skip
 unsorted_segment_min = _unsorted("unsorted_segment_min", "min", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero), "UnsortedSegmentMin",
@@ -217,4 +232,3 @@ def unsorted_segment_sqrt_n(data: Any, ids: Any, num_segments: Any, name: str | 
     with scope(name or "UnsortedSegmentSqrtN", data, ids) as entered:
         data, ids = to_symbol(data, None, None, ids), to_symbol(ids, None, None, data)
         return divide(unsorted_segment_sum(data, ids, num_segments), sqrt(_counts(data, ids, num_segments)), name=entered)
-

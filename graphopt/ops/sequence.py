@@ -87,7 +87,9 @@ def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, nam
     bounds = [start, limit, delta]
     size = None if any(hasattr(b, "builder") for b in bounds) else range_size(*[_plain(b) for b in bounds])
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
-    symbols = [to_symbol(b, wanted, f"{label}/{part}", start, limit, delta) for b, part in zip(bounds, ("start", "limit", "delta"), strict=True)]
+    symbols = [
+        to_symbol(b, wanted, f"{label}/{part}", start, limit, delta) for b, part in zip(bounds, ("start", "limit", "delta"), strict=True)
+    ]
     if wanted is None:
         found = [s.dtype for s in symbols]
         wanted = max(found, key=lambda d: _WIDER.index(d) if d in _WIDER else -1)
@@ -122,7 +124,9 @@ def _running(ufunc: str, neutral: int) -> Any:
         source = xp.flip(x, axis) if reverse else x
         if exclusive:
             edge = xp.full([1 if i == axis % x.ndim else d for i, d in enumerate(x.shape)], neutral, x.dtype)
-            source = xp.concatenate([edge, source[tuple([slice(0, -1) if i == axis % x.ndim else slice(None) for i in range(x.ndim)])]], axis)
+            source = xp.concatenate(
+                [edge, source[tuple([slice(0, -1) if i == axis % x.ndim else slice(None) for i in range(x.ndim)])]], axis
+            )
             source = source[tuple([slice(0, d) for d in x.shape])]
         result = getattr(xp, ufunc)(source, axis, dtype=x.dtype)
         return xp.flip(result, axis) if reverse else result
@@ -191,7 +195,9 @@ def sequence_mask(lengths: Any, maxlen: Any = None, *, dtype: Any = dtypes.bool_
         elif np.ndim(maxlen) if not hasattr(maxlen, "builder") else maxlen.tensor_type.rank:
             raise ArgumentError("maxlen must be scalar for sequence_mask")
         wanted: DType = dtypes.as_dtype(dtype)
-        steps = range_(np.array(0, lengths.dtype.np), maxlen if not hasattr(maxlen, "builder") else cast(maxlen, lengths.dtype), dtype=lengths.dtype)
+        steps = range_(
+            np.array(0, lengths.dtype.np), maxlen if not hasattr(maxlen, "builder") else cast(maxlen, lengths.dtype), dtype=lengths.dtype
+        )
         mask = less(steps, expand_dims_op(lengths, axis=-1))
         return cast(mask, wanted)
 
@@ -213,8 +219,14 @@ def meshgrid(*vectors: Any, indexing: str = "xy", name: str | None = None) -> li
         if indexing == "xy" and len(symbols) > 1:
             places[:2] = [1, 0]
         order = sorted(places, key=places.__getitem__)
-        ones = fill(stack([size_op(symbols[i]) for i in order]) if symbols else np.zeros(0, np.int32), np.array(1, symbols[0].dtype.np if symbols else np.float32))
-        return [multiply(reshape(v, [-1 if axis == at else 1 for axis in range(len(symbols))]), ones) for v, at in zip(symbols, places, strict=True)]
+        ones = fill(
+            stack([size_op(symbols[i]) for i in order]) if symbols else np.zeros(0, np.int32),
+            np.array(1, symbols[0].dtype.np if symbols else np.float32),
+        )
+        return [
+            multiply(reshape(v, [-1 if axis == at else 1 for axis in range(len(symbols))]), ones)
+            for v, at in zip(symbols, places, strict=True)
+        ]
 
 
 def _inverse_kernel(xp: Any, x: Any) -> Any:
@@ -239,4 +251,3 @@ invert_permutation = define_op(
     infer=_vector_like, kernel=_inverse_kernel, vjp=NOT_DIFFERENTIABLE, fallible=True, tf_name="InvertPermutation",
     samples=[case(values([2, 0, 3, 1], "i32")), case(values(np.zeros(0), "i64"))], doc="Return the permutation that undoes x.", ref=f"{ARRAY}/math/invert_permutation",
 )  # fmt: skip
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,12 @@ class Runner:
             else:
                 outputs = self._run_with_updates(feeds, metadata)
         return [None if i is None else outputs[i] for i in self._fetched]
+
+    def plan_call(self, feeds: Sequence[Any]) -> Callable[[], Any]:
+        """Return a function that runs the generated source with the present values."""
+        inputs = self._inputs(list(feeds))
+        compiled = self.executable.source.compile()
+        return lambda: compiled(*inputs)
 
     def _run_with_updates(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
         store = self._store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from graphopt.ir.node import CONST, ITEM, Node
 from graphopt.ir.plan import Plan
 
 _FILENAME = "<graphopt plan>"
+_CALLED = re.compile(r"(?<![\w.])([a-z_0-9]+)(?=[(.])")
 
 
 class Source:
@@ -90,10 +92,9 @@ class Source:
 
     def _numpy(self, text: str) -> str:
         """Bind the numpy functions that a statement calls."""
-        called = text.split("(", 1)[0]
-        root = called.split(".", 1)[0]
-        if root in NAMESPACE and root not in self.names:
-            self.names[root] = NAMESPACE[root]
+        for root in _CALLED.findall(text):
+            if root in NAMESPACE:
+                self.names.setdefault(root, NAMESPACE[root])
         return text
 
     # --- statements ------------------------------------------------------------------------------------------------

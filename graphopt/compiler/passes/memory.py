@@ -107,7 +107,7 @@ def _may_alias(node: Node, operand: Node) -> bool:
     if node.op.overwrites is not None:
         index = [p.name for p in node.op.parameters].index(node.op.overwrites)
         return node.inputs[index] is operand and all(base_of(s) is not operand for i, s in enumerate(node.inputs) if i != index)
-    return node.op.elementwise and all(source is operand or base_of(source) is not operand for source in node.inputs)
+    return node.op.ufunc is not None and all(source is operand or base_of(source) is not operand for source in node.inputs)
 
 
 class _Arena:

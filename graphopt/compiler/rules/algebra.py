@@ -13,7 +13,22 @@ from graphopt.ir.node import Node, constant_node
 from graphopt.ops.array import expand_dims_op, identity, reshape_op, squeeze_op, stop_gradient, transpose_op
 from graphopt.ops.broadcast import broadcast_to, fill
 from graphopt.ops.control import ensure_shape, placeholder_with_default
-from graphopt.ops.elementwise import absolute, add, cast_op, divide, logical_not, multiply, negative, select, sqrt, square, subtract
+from graphopt.dtypes import string
+from graphopt.ops.elementwise import (
+    absolute,
+    add,
+    cast_op,
+    divide,
+    logical_not,
+    multiply,
+    negative,
+    ones_as,
+    select,
+    sqrt,
+    square,
+    subtract,
+    zeros_as,
+)
 from graphopt.ops.linalg import matmul_op
 
 # --- arithmetic ----------------------------------------------------------------------------------------------------------
@@ -119,6 +134,16 @@ rule("transpose-right-factor", "exact", lambda a, b: matmul_op(a, transpose_op(b
 # --- an operand that is one repeated value enters an elementwise op as a scalar ------------------------------------------------
 
 
+def _filled(x: Node, value: int) -> Node | None:
+    if not x.tensor_type.is_static or x.dtype is string:
+        return None
+    return fill(_shape_constant(x.shape), constant_node(np.array(value, x.dtype.np)))  # type: ignore[no-any-return]
+
+
+rule("zeros-are-filled", "exact", lambda x: zeros_as(x), lambda x: _filled(x, 0))
+rule("ones-are-filled", "exact", lambda x: ones_as(x), lambda x: _filled(x, 1))
+
+
 def _unrepeated(operand: Node) -> Node | None:
     """Return the scalar (or smaller operand) that `operand` repeats, or None."""
     if operand.op is fill and operand.inputs[1].shape == ():
@@ -143,6 +168,16 @@ def _enter_unrepeated(op: Any) -> Any:
         return None
 
     return replacement
+
+
+def _select_unrepeated(c: Node, x: Node, y: Node, node: Node) -> Node | None:
+    for first, second in ((_unrepeated(x) or x, y), (x, _unrepeated(y) or y)):
+        if (first is not x or second is not y) and node.shape in (first.shape, second.shape, c.shape):
+            return select(c, first, second)  # type: ignore[no-any-return]
+    return None
+
+
+rule("select-repeated-value", "exact", lambda c, x, y: select(c, x, y), _select_unrepeated)
 
 
 def _repeated_value_rule(op: Any) -> None:

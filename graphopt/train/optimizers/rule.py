@@ -1,0 +1,146 @@
+"""Optimizers that are one update rule: what state it wants, which hyper-parameters it takes, and the rule itself.
+
+A new optimizer of this kind is a rule in `ops/training.py` and a class that names its slots and hyper-parameters.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from graphopt.dtypes import DType
+from graphopt.graph.graph import convert_to_tensor, get_default_graph
+from graphopt.graph.indexed_slices import IndexedSlices
+from graphopt.graph.initializers import Constant
+from graphopt.graph.operation import Tensor
+from graphopt.graph.variables import Variable
+from graphopt.ops.array import shape_of
+from graphopt.ops.broadcast import fill
+from graphopt.ops.elementwise import cast
+from graphopt.ops.update_rule import Rule
+from graphopt.train.optimizers.base import Optimizer
+
+
+class Slot(NamedTuple):
+    """State that a rule keeps for each variable.
+
+    Attributes:
+      name: how `get_slot` calls it. start: the value of every element at first.
+      scope: the last part of the variable's name (the optimizer's name by default).
+    """
+
+    name: str
+    start: float = 0.0
+    scope: str | None = None
+
+
+class Hyper(NamedTuple):
+    """One hyper-parameter.
+
+    Attributes:
+      operand: the operand of the rule that takes it. given: the attribute with what the user gave.
+      tensor: the attribute that holds it as a tensor while updates are recorded. name: its name for people and for the operation.
+    """
+
+    operand: str
+    given: str
+    tensor: str
+    name: str
+
+
+class RuleOptimizer(Optimizer):
+    """An optimizer whose step is one rule of `ops/training.py`.
+
+    A subclass gives `rule`, `slots` and the class attribute `hypers`.
+    """
+
+    hypers: ClassVar[tuple[Hyper, ...]] = ()
+
+    @property
+    def rule(self) -> Rule:
+        """The update rule."""
+        raise NotImplementedError
+
+    @property
+    def rule_attributes(self) -> dict[str, Any]:
+        """The attributes of the rule's ops."""
+        return {}
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Return the state wanted for each variable, in order of creation. The rule takes it by `slot_order`."""
+        return ()
+
+    def slot_order(self) -> list[str]:
+        """Return the names of the slots in the order in which the rule takes them."""
+        return [slot.name for slot in self.slots()]
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The hyper-parameters as they were given, by name."""
+        return {hyper.name: getattr(self, hyper.given) for hyper in self.hypers} | self.rule_attributes
+
+    def _create_slots(self, var_list: Any) -> None:
+        for var in var_list:
+            for slot in self.slots():
+                self._make_slot(var, slot)
+
+    def _make_slot(self, var: Variable, slot: Slot) -> Variable:
+        scope = slot.scope or self._name
+        if slot.start == 0.0:
+            return self._zeros_slot(var, slot.name, scope)
+        if var.get_shape().is_fully_defined():
+            return self._get_or_make_slot_with_initializer(var, Constant(slot.start), var.get_shape(), var.dtype, slot.name, scope)
+        value = fill(shape_of(var.initialized_value()), np.array(slot.start, var.dtype.np))
+        return self._get_or_make_slot(var, value, slot.name, scope)
+
+    def _prepare(self) -> None:
+        self._casts: dict[tuple[str, DType], Tensor] = {}
+        for hyper in self.hypers:
+            value = self._call_if_callable(getattr(self, hyper.given))
+            setattr(self, hyper.tensor, convert_to_tensor(value, name=hyper.name))
+
+    def _hyper(self, hyper: Hyper, dtype: DType) -> Tensor:
+        """Return a hyper-parameter in a variable's element type: a number in full precision, never rounded to float32 first."""
+        key = (hyper.operand, dtype)
+        if key not in self._casts:
+            tensor, given = getattr(self, hyper.tensor), self._call_if_number(getattr(self, hyper.given))
+            is_exact = tensor.dtype is dtype or given is None
+            self._casts[key] = cast(tensor, dtype) if is_exact else convert_to_tensor(given, dtype=dtype, name=hyper.name)
+        return self._casts[key]
+
+    def _call_if_number(self, given: Any) -> Any:
+        return given if isinstance(given, numbers.Real) else None
+
+    def _operands(self, dtype: DType) -> dict[str, Any]:
+        """Return the rule's scalar operands by name."""
+        return {hyper.operand: self._hyper(hyper, dtype) for hyper in self.hypers}
+
+    def _apply_dense(self, grad: Tensor, var: Variable) -> Any:
+        return self._record(self.rule.dense, var, {self.rule.gradient: grad})
+
+    def _resource_apply_dense(self, grad: Tensor, handle: Variable) -> Any:
+        return self._record(self.rule.dense, handle, {self.rule.gradient: grad})
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Variable) -> Any:
+        return self._record(self.rule.sparse, var, {self.rule.gradient: grad.values, "indices": grad.indices})
+
+    def _resource_apply_sparse(self, grad: Tensor, handle: Variable, indices: Tensor) -> Any:
+        return self._record(self.rule.sparse, handle, {self.rule.gradient: grad, "indices": indices})
+
+    def _record(self, op: Any, var: Variable, gradient: dict[str, Any]) -> Tensor:
+        """Record the one operation that updates a variable and its slots."""
+        state = [var, *[self.get_slot(var, name) for name in self.slot_order()]]
+        operands = self._operands(var.dtype) | gradient
+        rest = [operands[parameter.name] for parameter in op.parameters[len(state) :]]
+        update: Tensor = op(*state, *rest, **self.rule_attributes)
+        for written in state:
+            note_write(written)
+        return update
+
+
+def note_write(variable: Any) -> None:
+    """Note that a recorded operation changes a variable, so that what is recorded from here on reads it anew."""
+    for graph in {get_default_graph(), variable.graph}:
+        graph.note_write(variable.name)
