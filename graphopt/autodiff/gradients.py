@@ -17,7 +17,9 @@ from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE
+from graphopt.ops import state
 from graphopt.ops.array import concat, shape_of
+from graphopt.ops.branch import captured
 from graphopt.ops.broadcast import fill, sum_like
 from graphopt.ops.elementwise import add_n, cast, zeros_as
 
@@ -75,14 +77,19 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", co
     if len(starts) != len(targets):
         raise ArgumentError(f"Passed {len(starts)} grad_ys for {len(targets)} ys")
     with name_scope(name, "gradients", [*targets, *sources]):
-        walk = _Walk(get_default_graph(), targets, sources, stops)
-        for i, (y, start) in enumerate(zip(targets, starts, strict=True)):
-            walk.add(y, _start(y, start, i))
-        walk.run()
-        results = [walk.total(x) for x in sources]
+        results = backpropagate(targets, sources, [_start(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops)
         if unconnected_gradients == UnconnectedGradients.ZERO:
             results = [zeros_as(x) if r is None else r for x, r in zip(sources, results, strict=True)]
     return results
+
+
+def backpropagate(targets: Sequence[Tensor], sources: Sequence[Tensor], starts: Sequence[Gradient], stops: set[Tensor]) -> list[Gradient | None]:
+    """Return the gradients of the sources for given gradients of the targets, recorded into the default graph."""
+    walk = _Walk(get_default_graph(), targets, sources, stops)
+    for y, start in zip(targets, starts, strict=True):
+        walk.add(y, start)
+    walk.run()
+    return [walk.total(x) for x in sources]
 
 
 def hessians(ys: Any, xs: Any, name: str = "hessians") -> list[Any]:
@@ -158,6 +165,11 @@ class _Walk:
 
     def _visit(self, operation: Operation, totals: list[Gradient | None]) -> None:
         opdef = operation.opdef
+        if opdef is captured or (opdef is state.variable and operation.graph.outer is not None):
+            # What a branch captured continues in the graph around it.
+            for tensor in operation.graph.sources_of(operation):
+                self.add(tensor, totals[0])
+            return
         if opdef.vjp is NOT_DIFFERENTIABLE:
             return
         if opdef.vjp is None:
@@ -202,12 +214,13 @@ def _between(targets: Sequence[Tensor], sources: set[Tensor], stops: set[Tensor]
         if operation in reached:
             continue
         reached[operation] = None
-        pending.extend([t.op for t in operation.inputs if t.op not in reached])
-    order = sorted(reached, key=lambda op: op.id)
+        pending.extend([t.op for t in operation.graph.sources_of(operation) if t.op not in reached])
+    # What a branch captures was recorded before anything in the branch.
+    order = sorted(reached, key=lambda op: (op.graph.depth, op.id))
     active = set(sources)
     between: list[Operation] = []
     for operation in order:
-        if any(t in active for t in operation.inputs):
+        if any(t in active for t in operation.graph.sources_of(operation)):
             active.update(operation.outputs)
             if not any(t in stops for t in operation.outputs):
                 between.append(operation)
@@ -221,7 +234,7 @@ def _fit(gradient: Any, tensor: Tensor) -> Tensor:
     if value.dtype is not tensor.dtype:
         value = cast(value, tensor.dtype)
     own, wanted = value.tensor_type, tensor.tensor_type
-    if own.shape == wanted.shape and own.is_static:
+    if (own.shape == wanted.shape and own.is_static) or tensor.op.opdef is state.variable:
         return value
     fitted: Tensor = sum_like(value, tensor)
     return fitted

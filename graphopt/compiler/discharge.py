@@ -7,15 +7,15 @@ becomes an output of the program. After this no pass thinks about side effects.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphopt import shapes
+from graphopt.compiler.needed import needed_operations as needed_operations
 from graphopt.dtypes import bool_, int64
-from graphopt.errors import GraphStateError, InvalidArgumentError, OpError
+from graphopt.errors import InvalidArgumentError, OpError
 from graphopt.graph.capture import Branch
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.bind import CURRENT
@@ -302,7 +302,7 @@ class _Choice:
         """Return the node that gives a result, or its place among the outputs where the branches have to be run for it."""
         only = otherwise if then is None else then if otherwise is None or otherwise is then else None
         if only is not None and (only.op is INPUT or only.is_constant):
-            return self._around(only)
+            return self._around(only, optional=then is not otherwise)
         stub = constant_node(np.zeros((), (then or otherwise).dtype.np))  # type: ignore[union-attr]
         for outputs, node in zip(self._outputs, (then, otherwise), strict=True):
             outputs.append(Output("fetch", f"{UNUSED}{index}", stub) if node is None else Output("fetch", str(index), node))
@@ -359,55 +359,3 @@ class _Choice:
                     state_around.token = node
         for side in self._sides:
             state_around.counters |= side.state.counters
-
-
-# --- which operations, in which order -------------------------------------------------------------------------------------------
-
-
-def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Tensor]) -> list[Operation]:
-    """Return the operations that the fetches reach through data and control edges, cut at fed tensors, in order of creation.
-
-    A control edge that was added later and points to a newer operation moves its target behind that operation, and nothing else.
-    """
-    fed = set(feeds)
-    needed: set[Operation] = set()
-    pending = [f if isinstance(f, Operation) else f.op for f in fetches if f not in fed]
-    while pending:
-        operation = pending.pop()
-        if operation in needed:
-            continue
-        needed.add(operation)
-        pending.extend([t.op for t in operation.inputs if t not in fed and t.op not in needed])
-        pending.extend(operation._control_inputs)
-    order = sorted(needed, key=lambda op: op.id)
-    if all(control.id < operation.id for operation in order for control in operation._control_inputs):
-        return order
-    return _stable_sort(order, fed)
-
-
-def _stable_sort(order: list[Operation], fed: set[Tensor]) -> list[Operation]:
-    """Sort by edges; among the operations that are ready the oldest comes first."""
-    waits: dict[Operation, int] = {}
-    followers: dict[Operation, list[Operation]] = {}
-    for operation in order:
-        before = {t.op for t in operation.inputs if t not in fed} | set(operation._control_inputs)
-        waits[operation] = len(before)
-        for earlier in before:
-            followers.setdefault(earlier, []).append(operation)
-    by_id = {operation.id: operation for operation in order}
-    ready = [operation.id for operation in order if waits[operation] == 0]
-    heapq.heapify(ready)
-    result: list[Operation] = []
-    while ready:
-        operation = by_id[heapq.heappop(ready)]
-        result.append(operation)
-        for follower in followers.get(operation, ()):
-            waits[follower] -= 1
-            if waits[follower] == 0:
-                heapq.heappush(ready, follower.id)
-    if len(result) < len(order):
-        stuck = [op.name for op in order if waits[op] > 0]
-        raise GraphStateError(f"Control edges form a cycle through {', '.join(stuck[:5])}.")
-    return result
-
-

@@ -11,6 +11,7 @@ from graphopt.compiler.passes.prune import prune
 from graphopt.compiler.passes.simplify import simplify
 from graphopt.compiler.passes.specialize import specialize
 from graphopt.config import settings
+from graphopt.ir.nested import has_programs, map_nested
 from graphopt.ir.program import Program
 from graphopt.ir.text import format_program
 from graphopt.ir.types import TensorType
@@ -37,8 +38,18 @@ def optimize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> P
     """
     program = _after("specialize", specialize(program, types))
     passes = PASSES if settings().optimize > 0 else PASSES[:1]
+    if any([has_programs(node) for node in program.nodes()]):
+        program = map_nested(program, _optimize_nested)
     for name, run_pass in passes:
         program = _after(name, run_pass(program))
+    return program
+
+
+def _optimize_nested(program: Program) -> Program:
+    """Run the passes on a program inside a node, and on those inside of it."""
+    program = map_nested(program, _optimize_nested)
+    for _, run_pass in PASSES if settings().optimize > 0 else PASSES[:1]:
+        program = run_pass(program)
     return program
 
 

@@ -50,11 +50,13 @@ class Sample:
 
     Attributes:
       differentiable: the gradient exists at the (random) sample and is checked.
+      error: what the run-time error says that the call must raise, or None for a call that must succeed.
     """
 
     operands: tuple[Argument, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
     differentiable: bool = True
+    error: str | None = None
 
     def arrays(self) -> list[np.ndarray[Any, Any]]:
         """Return the operands' values."""
@@ -84,6 +86,6 @@ def values(given: Any, dtype: str = "f32") -> Argument:
     return Argument(dtypes.BY_SHORT[dtype], array.shape, given=given)
 
 
-def case(*operands: str | Argument, differentiable: bool = True, **attributes: Any) -> Sample:
-    """Return a sample call; operands are `arg(...)`, `values(...)` or the spec of an `arg`."""
-    return Sample(tuple(arg(o) if isinstance(o, str) else o for o in operands), attributes, differentiable)
+def case(*operands: str | Argument, differentiable: bool = True, error: str | None = None, **attributes: Any) -> Sample:
+    """Return a sample call; operands are `arg(...)`, `values(...)` or the spec of an `arg`. With `error` it must fail at run time and say so."""
+    return Sample(tuple(arg(o) if isinstance(o, str) else o for o in operands), attributes, differentiable, error)

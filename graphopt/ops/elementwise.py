@@ -289,12 +289,21 @@ def _select_type(condition: TensorType, x: TensorType, y: TensorType) -> TensorT
     return TensorType(x.dtype, shapes.broadcast_shapes(condition.shape, shapes.broadcast_shapes(x.shape, y.shape)))
 
 
+def _emit_select(node: Any) -> str:
+    condition, x, y = node.inputs
+    start = "{out}.fill({y})" if y.shape == () else "copyto({out}, {y})"
+    if condition.shape == x.shape == node.shape:
+        # putmask is the fastest masked copy, but repeats values of another shape.
+        return f"({start}, putmask({{out}}, {{condition}}, {{x}}))"
+    return f"({start}, copyto({{out}}, {{x}}, where={{condition}}))"
+
+
 select = define_op(
     "select(condition: bool, x: any, y: same(x))",
     infer=_select_type,
     kernel=lambda xp, condition, x, y: xp.where(condition, x, y),
     vjp=(None, lambda g, out, c, x, y: select(c, g, zeros_as(g)), lambda g, out, c, x, y: select(c, zeros_as(g), g)),
-    buffered="(copyto({out}, {y}), copyto({out}, {x}, where={condition}))", scalar="({x} if {condition} else {y})", tf_name="Select", linear_in=("x", "y"),
+    buffered=_emit_select, scalar="({x} if {condition} else {y})", tf_name="Select", linear_in=("x", "y"),
     samples=[case("bool[3,4]", "f32[3,4]", "f32[3,4]"), case("bool[3,1]", "f64[4]", "f64[3,4]"), case("bool[]", "i32[2]", "i32[2]")],
     doc="Return x where the condition holds and y elsewhere, with broadcasting.", ref="https://numpy.org/doc/stable/reference/generated/numpy.where.html",
 )  # fmt: skip

@@ -150,9 +150,17 @@ def _arg_extreme(name: str, tf_name: str, doc: str) -> OpDef:
 argmax_op = _arg_extreme("argmax", "ArgMax", "Return the position of the largest element along an axis (the first at ties).")
 argmin_op = _arg_extreme("argmin", "ArgMin", "Return the position of the smallest element along an axis (the first at ties).")
 
+_HALF = {np.dtype(t): t(0.5) for t in (np.float16, np.float32, np.float64)}
+
+
+def _half_square_sum(xp: Any, x: Any) -> Any:
+    flat = x.reshape(-1)
+    return _HALF[x.dtype] * flat.dot(flat)
+
+
 l2_loss = define_op(
     "l2_loss(x: float) -> scalar(x)",
-    kernel=lambda xp, x: x.dtype.type(0.5) * xp.vdot(x, x), vjp=lambda g, out, x: multiply(x, g),
+    kernel=_half_square_sum, vjp=lambda g, out, x: multiply(x, g),
     expand=lambda x: multiply(reduce_sum_op(square(x), axis=None, keepdims=False), 0.5), fused_kernel=True, tf_name="L2Loss",
     samples=[case("f32[3,4]"), case("f64[]"), case("f32[0]")], doc="Return half the sum of squares.", ref="https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/l2_loss",
 )  # fmt: skip

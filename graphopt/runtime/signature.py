@@ -12,6 +12,7 @@ import numpy as np
 
 from graphopt import shapes
 from graphopt.backends.numpy_plan import NumpyExecutable
+from graphopt.backends.numpy_plan.source import bundled_size
 from graphopt.compiler.discharge import Discharged, discharge
 from graphopt.compiler.pipeline import optimize
 from graphopt.errors import ArgumentError, FailedPreconditionError
@@ -20,7 +21,7 @@ from graphopt.graph.operation import Tensor
 from graphopt.ir.types import TensorType
 from graphopt.runtime.fetching import Fetches, to_feed
 from graphopt.runtime.profile import RunMetadata
-from graphopt.runtime.store import Cell, Store, owned
+from graphopt.runtime.store import Cell, Store
 
 _MAX_EXECUTABLES = 64
 
@@ -144,6 +145,9 @@ class Runner:
         outputs = plan.program.outputs
         fetched = {name: i for i, (kind, name, _) in enumerate(outputs) if kind == "fetch"}
         self._fetched = [None if name is None else fetched[name] for name in signature.fetched_names]
+        self._bundles = [(names, bundled_size(plan, names)) for names in plan.variable_bundles]
+        self._together: list[Any] = []
+        self._layout = -1
         self._updates = [(i, self._store.cell(name)) for i, (kind, name, _) in enumerate(outputs) if kind == "update"]
 
     def run(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
@@ -165,15 +169,20 @@ class Runner:
 
     def plan_call(self, feeds: Sequence[Any]) -> Callable[[], Any]:
         """Return a function that runs the generated source with the present values."""
-        inputs = self._inputs(list(feeds))
+        with self._store.lock:
+            self._put_together()
+            inputs = self._inputs(list(feeds))
+        arguments = (*inputs, *(self._together or ()))
         compiled = self.executable.source.compile()
-        return lambda: compiled(*inputs)
+        return lambda: compiled(*arguments)
 
     def _run_with_updates(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
         store = self._store
         with store.lock:
-            inputs = self._inputs(feeds)
             alone = store.readers == 0
+            if self._bundles and alone and self._layout != store.layout and self.executable.is_hot:
+                self._put_together()
+            inputs = self._inputs(feeds)
             store.readers += 1
             try:
                 outputs = self._execute(inputs, alone, metadata)
@@ -182,8 +191,17 @@ class Runner:
             for i, cell in self._updates:
                 value = outputs[i]
                 if value is not None:
-                    cell.value = owned(value)
+                    store.commit(cell, value, alone=alone)
         return outputs
+
+    def _put_together(self) -> None:
+        """Bring variables side by side in memory as the plan wants it; plan without that when they belong to another plan."""
+        memories = [self._store.put_together(names, sizes) for names, sizes in self._bundles]
+        if any(memory is None for memory in memories):
+            self.executable = NumpyExecutable(self.executable.plan.program, batched=False)
+            self._bundles, memories = [], []
+        self._together = memories
+        self._layout = self._store.layout
 
     def _inputs(self, feeds: list[Any]) -> list[Any]:
         inputs = self._blank.copy()
@@ -200,7 +218,8 @@ class Runner:
 
     def _execute(self, inputs: list[Any], alone: bool, metadata: RunMetadata | None) -> list[Any]:
         if metadata is None:
-            return self.executable.run(inputs, may_overwrite=alone)
+            placed = not self._bundles or self._layout == self._store.layout
+            return self.executable.run(inputs, may_overwrite=alone, together=self._together if placed else None)
         timings: list[Any] = []
         outputs = self.executable.run_timed(inputs, timings)
         metadata.fill(timings, self.executable.plan.program.origins)

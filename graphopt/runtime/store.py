@@ -7,7 +7,7 @@ new values replace the old arrays, which other runs go on reading.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,16 @@ class Store:
     Attributes:
       lock: held while state is committed, and during a run that writes in place.
       readers: how many runs hold a snapshot.
+      layout: a number that changes whenever a variable's memory moves.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.readers = 0
         self.cells: dict[str, Cell] = {}
+        self.layout = 0
+        self._together: dict[str, tuple[str, ...]] = {}
+        self._memory: dict[tuple[str, ...], tuple[Any, list[Any]]] = {}
         self._entropy: dict[str, int] = {}
 
     def cell(self, name: str) -> Cell:
@@ -44,6 +48,53 @@ class Store:
         if found is None:
             found = self.cells.setdefault(name, Cell())
         return found
+
+    def commit(self, cell: Cell, value: Any, *, alone: bool) -> None:
+        """Give a cell a new value; call it with the lock held.
+
+        Args:
+          cell: the cell. value: a scalar or an array the caller gives away.
+          alone: no other run looks at the old array, so that its memory may be kept.
+        """
+        old = cell.value
+        if not isinstance(value, np.ndarray) or value.ndim == 0:
+            cell.value = value[()] if isinstance(value, np.ndarray) else value
+        elif alone and isinstance(old, np.ndarray) and old.shape == value.shape and old.dtype == value.dtype and old.dtype.kind != "O":
+            np.copyto(old, value)
+        else:
+            cell.value = owned(value)
+            self.layout += 1
+
+    def put_together(self, names: tuple[str, ...], sizes: Sequence[int]) -> Any:
+        """Move variables side by side into one piece of memory, and return it; call it with the lock held and no other run.
+
+        Args:
+          names: the variables. sizes: the bytes each takes.
+
+        Returns:
+          The memory as a flat array, or None when some of them already stand together with others.
+        """
+        if any(self._together.get(name, names) != names for name in names):
+            return None
+        cells = [self.cells[name] for name in names]
+        known = self._memory.get(names)
+        if known is not None and all([cell.value is place for cell, place in zip(cells, known[1], strict=True)]):
+            return known[0]
+        memory = aligned_bytes(sum(sizes))
+        memory[:] = 0
+        offset = 0
+        places = []
+        for name, cell, size in zip(names, cells, sizes, strict=True):
+            old = cell.value
+            place = memory[offset : offset + old.nbytes].view(old.dtype).reshape(old.shape)
+            np.copyto(place, old)
+            cell.value = place
+            places.append(place)
+            offset += size
+            self._together[name] = names
+        self.layout += 1
+        self._memory[names] = (memory.view(places[0].dtype), places)
+        return self._memory[names][0]
 
     def uninitialized(self, names: Iterable[str]) -> list[str]:
         """Return those of the names that have no value."""

@@ -73,10 +73,11 @@ class _Checker:
     def check(self, ys: list[Tensor], xs: list[Tensor], feeds: Feeds, order: int, of: str) -> int:
         """Check the gradients of ys for each of xs; return how many there are."""
         weights: Feeds = {}
-        for y, value in zip(ys, self.session.run(ys, feeds), strict=True):
-            weight = placeholder(dtype=y.dtype, shape=y.tensor_type.shape)
-            weights[weight] = self.random.standard_normal(np.shape(value)).astype(y.dtype.np)
-        found = [None if g is None else to_tensor(g) for g in gradients(ys, xs, grad_ys=list(weights))]
+        with self.session.graph.as_default():
+            for y, value in zip(ys, self.session.run(ys, feeds), strict=True):
+                weight = placeholder(dtype=y.dtype, shape=y.tensor_type.shape, name="weight")
+                weights[weight] = np.asarray(self.random.standard_normal(np.shape(value)), y.dtype.np)
+            found = [None if g is None else to_tensor(g) for g in gradients(ys, xs, grad_ys=list(weights))]
         feeds = {**feeds, **weights}
         connected = [g for g in found if g is not None]
         values = iter(self.session.run(connected, feeds))

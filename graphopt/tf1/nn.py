@@ -12,13 +12,16 @@ from graphopt.errors import ArgumentError, lines
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.ops import activations, conv, depthwise, elementwise, embedding, normalization, pool, reduce
+from graphopt.ops import activations, conv, depthwise, embedding, normalization, pool, reduce
 from graphopt.ops import nn as nn_ops
 from graphopt.ops import softmax as softmax_ops
 from graphopt.ops.array import shape_op, stop_gradient
 from graphopt.ops.elementwise import cast
 from graphopt.shapes import to_shape
-from graphopt.tf1.aliases import either
+from graphopt.tf1.arguments import renamed
+from graphopt.tf1.math import log_sigmoid as log_sigmoid
+from graphopt.tf1.math import sigmoid as sigmoid
+from graphopt.tf1.math import tanh as tanh
 
 # --- activations -------------------------------------------------------------------------------------------------------
 
@@ -64,21 +67,6 @@ def softsign(features: Any, name: str | None = None) -> Any:
     return activations.softsign(features, name=name)
 
 
-def sigmoid(x: Any, name: str | None = None) -> Any:
-    """Return 1 / (1 + exp(-x))."""
-    return elementwise.sigmoid(x, name=name)
-
-
-def tanh(x: Any, name: str | None = None) -> Any:
-    """Return the hyperbolic tangent."""
-    return elementwise.tanh(x, name=name)
-
-
-def log_sigmoid(x: Any, name: str | None = None) -> Any:
-    """Return log(sigmoid(x))."""
-    return activations.log_sigmoid(convert_to_tensor(x, name="x"), name=name)
-
-
 def swish(features: Any) -> Any:
     """Return features * sigmoid(features)."""
     return activations.swish(convert_to_tensor(features, name="features"))
@@ -96,12 +84,12 @@ def softmax(logits: Any, axis: int | None = None, name: str | None = None, dim: 
     ...     sess.run(tf.nn.softmax([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    return softmax_ops.softmax(logits, axis=either("axis", axis, "dim", dim), name=name)
+    return softmax_ops.softmax(logits, axis=renamed("axis", axis, "dim", dim), name=name)
 
 
 def log_softmax(logits: Any, axis: int | None = None, name: str | None = None, dim: int | None = None) -> Any:
     """Return the logarithm of softmax."""
-    return softmax_ops.log_softmax(logits, axis=either("axis", axis, "dim", dim), name=name)
+    return softmax_ops.log_softmax(logits, axis=renamed("axis", axis, "dim", dim), name=name)
 
 
 def l2_loss(t: Any, name: str | None = None) -> Any:
@@ -131,7 +119,7 @@ def softmax_cross_entropy_with_logits(_sentinel: Any = None, labels: Any = None,
       ValueError: when called without argument names, or when shapes differ.
     """
     _check_named("softmax_cross_entropy_with_logits", _sentinel, labels, logits)
-    axis = either("axis", axis, "dim", dim)
+    axis = renamed("axis", axis, "dim", dim)
     with name_scope(name, "softmax_cross_entropy_with_logits_sg", [logits, labels]) as scope:
         constant = stop_gradient(convert_to_tensor(labels, name="labels"), name="labels_stop_gradient")
         return _softmax_cross_entropy(constant, logits, axis, scope)
@@ -145,7 +133,7 @@ def softmax_cross_entropy_with_logits_v2(labels: Any, logits: Any, axis: int | N
       ValueError: when shapes differ.
     """
     _check_named("softmax_cross_entropy_with_logits", None, labels, logits)
-    axis = either("axis", axis, "dim", dim)
+    axis = renamed("axis", axis, "dim", dim)
     with name_scope(name, "softmax_cross_entropy_with_logits", [logits, labels]) as scope:
         return _softmax_cross_entropy(labels, logits, axis, scope)
 
@@ -212,7 +200,7 @@ def weighted_cross_entropy_with_logits(labels: Any = None, logits: Any = None, p
     Raises:
       ValueError: when shapes differ.
     """
-    given = either("labels", labels, "targets", targets)
+    given = renamed("labels", labels, "targets", targets)
     values = convert_to_tensor(logits, name="logits")
     wanted = _as_value(given, values, "targets")
     if not wanted.shape.is_compatible_with(values.shape):
@@ -256,7 +244,7 @@ def dropout(
     Raises:
       ValueError: without a rate, with both, for a rate outside of [0, 1), or an `x` that holds no floats.
     """
-    chosen = either("rate", rate, "keep_prob", _complement(keep_prob))
+    chosen = renamed("rate", rate, "keep_prob", _complement(keep_prob))
     if chosen is None:
         raise ArgumentError("You must provide a rate to dropout.")
     values = convert_to_tensor(x, name="x")
@@ -326,7 +314,7 @@ def moments(
     x: Any, axes: Any, shift: Any = None, name: str | None = None, keep_dims: bool | None = None, keepdims: bool | None = None
 ) -> Any:
     """Return mean and variance over axes. `shift` has no effect, as in TensorFlow 1.15."""
-    kept = either("keepdims", keepdims, "keep_dims", keep_dims)
+    kept = renamed("keepdims", keepdims, "keep_dims", keep_dims)
     return normalization.moments(convert_to_tensor(x, name="x"), axes, keepdims=bool(kept), name=name)
 
 
@@ -369,7 +357,8 @@ def fused_batch_norm(x: Any, scale: Any, offset: Any, mean: Any = None, variance
         if mean is not None or variance is not None:
             raise ArgumentError("Both 'mean' and 'variance' must be None if is_training is True.")
         y, batch_mean, batch_var = normalization.batch_norm(values, scale=scale, offset=offset, axis=axis, epsilon=least, name=name)
-        return FusedBatchNorm(y, batch_mean, normalization.unbiased(batch_var, values))
+        # As in TensorFlow, a loss made of the mean or variance itself has no gradient.
+        return FusedBatchNorm(y, stop_gradient(batch_mean), stop_gradient(normalization.unbiased(batch_var, values)))
     if mean is None or variance is None:
         raise ArgumentError("Both 'mean' and 'variance' must be given if is_training is False.")
     given = [convert_to_tensor(v, name=n) for v, n in ((mean, "mean"), (variance, "variance"), (offset, "offset"), (scale, "scale"))]
@@ -382,7 +371,7 @@ def fused_batch_norm(x: Any, scale: Any, offset: Any, mean: Any = None, variance
 
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None) -> Any:
     """Return x divided by its Euclidean norm over axes (all by default)."""
-    over = either("axis", axis, "dim", dim)
+    over = renamed("axis", axis, "dim", dim)
     return normalization.l2_normalize(convert_to_tensor(x, name="x"), axis=over, epsilon=epsilon, name=name)
 
 
@@ -429,7 +418,8 @@ def embedding_lookup_sparse(params: Any, sp_ids: Any, sp_weights: Any, partition
 
 
 def conv2d(input: Any, filter: Any = None, strides: Any = None, padding: Any = None, use_cudnn_on_gpu: bool = True,
-           data_format: str = "NHWC", dilations: Sequence[int] = (1, 1, 1, 1), name: str | None = None, filters: Any = None) -> Any:  # fmt: skip
+           data_format: str = "NHWC", dilations: Sequence[int] = (1, 1, 1, 1), name: str | None = None,
+           filters: Any = None) -> Any:  # fmt: skip
     """Return the convolution of images ``[batch, height, width, in]`` and filters ``[height, width, in, out]``.
 
     Raises:
@@ -439,7 +429,7 @@ def conv2d(input: Any, filter: Any = None, strides: Any = None, padding: Any = N
     ...     sess.run(tf.nn.conv2d(tf.ones([1, 3, 3, 1]), tf.ones([2, 2, 1, 1]), [1, 1, 1, 1], "VALID"))[0, :, :, 0].tolist()
     [[4.0, 4.0], [4.0, 4.0]]
     """
-    w = either("filters", filters, "filter", filter)
+    w = renamed("filters", filters, "filter", filter)
     return conv.conv2d(
         input,
         w,
@@ -462,7 +452,7 @@ def conv2d_backprop_input(input_sizes: Any, filter: Any = None, out_backprop: An
                           filters: Any = None) -> Any:  # fmt: skip
     """Return the gradient of `conv2d` for its images."""
     attributes = conv.attributes_of(strides, _padding(padding), dilations, data_format)
-    return conv.conv2d_backprop_input(input_sizes, either("filters", filters, "filter", filter), out_backprop, name=name, **attributes)
+    return conv.conv2d_backprop_input(input_sizes, renamed("filters", filters, "filter", filter), out_backprop, name=name, **attributes)
 
 
 def conv2d_backprop_filter(input: Any, filter_sizes: Any, out_backprop: Any, strides: Any, padding: Any, use_cudnn_on_gpu: bool = True,
@@ -484,8 +474,8 @@ def conv2d_transpose(value: Any = None, filter: Any = None, output_shape: Any = 
     Raises:
       ValueError: for arguments that don't fit.
     """
-    images = either("input", input, "value", value)
-    w = either("filters", filters, "filter", filter)
+    images = renamed("input", input, "value", value)
+    w = renamed("filters", filters, "filter", filter)
     with name_scope(name, "conv2d_transpose", [images, w, output_shape]) as scope:
         return conv.conv2d_transpose(
             images, w, output_shape=output_shape, strides=1 if strides is None else strides, padding=padding, dilations=dilations,
@@ -509,7 +499,7 @@ def conv1d(value: Any = None, filters: Any = None, stride: Any = None, padding: 
     Raises:
       ValueError: for another layout.
     """
-    sequences = convert_to_tensor(either("input", input, "value", value), name="value")
+    sequences = convert_to_tensor(renamed("input", input, "value", value), name="value")
     layout = data_format or "NWC"
     if layout not in ("NWC", "NHWC", "NCW", "NCHW"):
         raise ArgumentError("data_format must be 'NWC' or 'NCW'.")
@@ -530,7 +520,7 @@ def _single(value: Any, layout: str) -> int:
 
 
 def _rate(rate: Any, dilations: Any, strides: Any) -> Any:
-    given = either("dilations", dilations, "rate", rate)
+    given = renamed("dilations", dilations, "rate", rate)
     if given is not None and max(given) > 1 and max(strides) > 1:
         raise ArgumentError("strides > 1 not supported in conjunction with dilation_rate > 1")
     return 1 if given is None else given
@@ -564,7 +554,7 @@ def max_pool(
     ...     sess.run(tf.nn.max_pool(tf.reshape(tf.range(4.0), [1, 2, 2, 1]), [1, 2, 2, 1], [1, 2, 2, 1], "VALID")).item()
     3.0
     """
-    images = either("input", input, "value", value)
+    images = renamed("input", input, "value", value)
     return pool.max_pool(images, ksize=ksize, strides=strides, padding=padding, data_format=data_format, name=name)
 
 
@@ -572,5 +562,5 @@ def avg_pool(
     value: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC", name: str | None = None, input: Any = None
 ) -> Any:
     """Return the mean of each window; padding does not count."""
-    images = either("input", input, "value", value)
+    images = renamed("input", input, "value", value)
     return pool.avg_pool(images, ksize=ksize, strides=strides, padding=padding, data_format=data_format, name=name)

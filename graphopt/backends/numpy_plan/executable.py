@@ -25,6 +25,7 @@ class NumpyExecutable:
 
     Args:
       program: an optimised program with the actual shapes of its inputs.
+      batched: do the updates of several variables together.
 
     Attributes:
       plan: the plan.
@@ -33,8 +34,8 @@ class NumpyExecutable:
 
     name = "numpy"
 
-    def __init__(self, program: Program) -> None:
-        self.plan: Plan = make_plan(program, takes_place)
+    def __init__(self, program: Program, *, batched: bool = True) -> None:
+        self.plan: Plan = make_plan(program, takes_place, batched=batched)
         self.has_updates = any(output.kind == "update" for output in program.outputs)
         self._closures: Closures | None = None
         self._source: Source | None = None
@@ -57,11 +58,17 @@ class NumpyExecutable:
             self._source = Source(self.plan)
         return self._source
 
-    def run(self, inputs: Sequence[Any], *, may_overwrite: bool) -> list[Any]:
+    @property
+    def is_hot(self) -> bool:
+        """True when the next run will use generated source."""
+        return self._runs >= self._hot_after
+
+    def run(self, inputs: Sequence[Any], *, may_overwrite: bool, together: Sequence[Any] | None = ()) -> list[Any]:
         """Return the outputs' values.
 
         Args:
           inputs: the inputs' values, in the order of the plan.
+          together: for each of the plan's `variable_bundles` the memory in which they stand side by side; None while they don't.
           may_overwrite: the caller owns the variables' memory alone, so new values may be written into it. Their outputs
             are then None.
 
@@ -69,9 +76,10 @@ class NumpyExecutable:
           OpError: with the recorded operation that failed; nothing was overwritten.
         """
         if self._hot is not None:
-            if (may_overwrite or not self.plan.in_place) and self._buffers.acquire(blocking=False):
+            usable = together is not None and (may_overwrite or not self.plan.in_place)
+            if together is not None and usable and self._buffers.acquire(blocking=False):
                 try:
-                    return self._hot(*inputs)
+                    return self._hot(*inputs, *together)
                 except OpError as error:
                     raise with_origin(error, self.source.failing_node(error), self.plan) from None
                 finally:
@@ -80,7 +88,7 @@ class NumpyExecutable:
         self._runs += 1
         if self._runs > self._hot_after:
             self._hot = self.source.compile()
-            return self.run(inputs, may_overwrite=may_overwrite)
+            return self.run(inputs, may_overwrite=may_overwrite, together=together)
         return self.closures.run(inputs)
 
     def run_timed(self, inputs: Sequence[Any], timings: list[Timing]) -> list[Any]:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphopt.backends.numpy_plan.steps import NAMESPACE, is_fresh, is_scalar, kernel_of, operand_names, scalar_expression, statement
-from graphopt.compiler.passes.memory import ALIGNMENT
 from graphopt.ir.node import CONST, ITEM, Node
-from graphopt.ir.plan import Plan
+from graphopt.ir.plan import ALIGNMENT, Batch, Bundle, Plan, aligned_size
 
 _FILENAME = "<graphopt plan>"
 _CALLED = re.compile(r"(?<![\w.])([a-z_0-9]+)(?=[(.])")
@@ -36,14 +35,20 @@ class Source:
         self._owners = {node: name for name, node in plan.in_place.items()}
         self._variables = {n.attributes["name"]: n for n in plan.inputs if n.attributes["kind"] == "variable"}
         arguments = [self._enter(node, f"{node.attributes['kind'][0]}{i}") for i, node in enumerate(plan.inputs)]
+        self._bundles: dict[Bundle, str] = {}
+        self._together = {names: f"w{i}" for i, names in enumerate(plan.variable_bundles)}
         self._line_nodes: list[Node] = []
-        for node in plan.order:
-            self._emit(node)
+        for unit in plan.units:
+            node = unit.result.nodes[0] if isinstance(unit, Batch) else unit
+            if isinstance(unit, Batch):
+                self._emit_batch(unit)
+            else:
+                self._emit(node)
             self._line_nodes.extend([node] * (len(self._lines) - len(self._line_nodes)))
         returned = [self._returned(i) for i in range(len(plan.program.outputs))]
         constants = sorted(self.names)
         defaults = [f"{name}={name}" for name in constants]
-        head = f"def step({', '.join([*arguments, *defaults])}):"
+        head = f"def step({', '.join([*arguments, *self._together.values(), *defaults])}):"
         body = [*self._lines, f"return [{', '.join(returned)}]"]
         self.text = "\n".join([head, *[f"    {line}" for line in body], ""])
 
@@ -69,8 +74,12 @@ class Source:
 
     def _name(self, node: Node) -> str:
         """Return the name of a node's value."""
-        if node not in self._of and node.op is CONST:
-            self._of[node] = self._bind("c", node.value[()] if is_scalar(node) else node.value)
+        if node not in self._of:
+            if node.op is CONST:
+                self._of[node] = self._bind("c", node.value[()] if is_scalar(node) else node.value)
+            else:
+                # One lane of a batch, looked at by itself.
+                self._out(node)
         return self._of[node]
 
     def _array_name(self, node: Node) -> str:
@@ -143,10 +152,35 @@ class Source:
         owner = self._owners.get(node)
         if owner is not None:
             return self._enter(node, self._name(self._variables[owner]))
+        return self._enter(node, self._bind("b", self._view(node)))
+
+    def _view(self, node: Node) -> np.ndarray[Any, Any]:
         place = self.plan.places[node]
         count = node.tensor_type.num_bytes or 0
-        view = self._arena[place.offset : place.offset + count].view(node.dtype.np).reshape(node.shape)
-        return self._enter(node, self._bind("b", view))
+        return self._arena[place.offset : place.offset + count].view(node.dtype.np).reshape(node.shape)
+
+    # --- the same step for several lanes ---------------------------------------------------------------------------
+
+    def _emit_batch(self, batch: Batch) -> None:
+        first = batch.result.nodes[0]
+        operands = [self._array_name(o) if isinstance(o, Node) else self._bundle_name(o) for o in batch.operands]
+        text = statement(first)
+        if text is None:
+            raise AssertionError(f"{first!r} is batched but has no statement")
+        out = self._bundle_name(batch.result)
+        self._lines.append(self._numpy(text.format(**dict(zip(operand_names(first), operands, strict=True)), out=out)))
+
+    def _bundle_name(self, bundle: Bundle) -> str:
+        """Return the name of the memory in which all lanes stand side by side."""
+        if bundle.variables:
+            return self._together[bundle.variables]
+        if bundle not in self._bundles:
+            place = self.plan.bundles[bundle]
+            # The gaps between lanes are worked on too: they must hold numbers.
+            self._arena[place.offset : place.offset + place.size] = 0
+            flat = self._arena[place.offset : place.offset + place.size].view(bundle.nodes[0].dtype.np)
+            self._bundles[bundle] = self._bind("b", flat)
+        return self._bundles[bundle]
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -158,6 +192,12 @@ class Source:
         text = self._name(node)
         kept = node in self.plan.places or node in self._owners
         return text if is_scalar(node) or (is_fresh(node, self.plan) and not kept) else f"{text}.copy()"
+
+
+def bundled_size(plan: Plan, names: tuple[str, ...]) -> list[int]:
+    """Return the bytes each of the named variables takes where they stand side by side."""
+    inputs = {n.attributes["name"]: n for n in plan.inputs if n.attributes["kind"] == "variable"}
+    return [aligned_size(inputs[name]) for name in names]
 
 
 def aligned_bytes(size: int) -> np.ndarray[Any, Any]:

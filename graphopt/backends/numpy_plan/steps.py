@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphopt import dtypes
-from graphopt.compiler.passes.memory import base_of
+from graphopt.compiler.passes.views import base_of
 from graphopt.ir.node import CONST, INPUT, ITEM, Node
 from graphopt.ir.plan import Plan
 

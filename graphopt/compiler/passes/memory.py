@@ -5,55 +5,33 @@ This is the only part of the compiler that knows about memory; the program does 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from graphopt.compiler.passes.schedule import is_fallible, schedule
-from graphopt.ir.node import INPUT, ITEM, Node
-from graphopt.ir.plan import Plan, Slice
+from graphopt.compiler.passes.batch import find_batches
+from graphopt.compiler.passes.schedule import schedule
+from graphopt.compiler.passes.views import base_of, is_fallible, may_alias
+from graphopt.ir.node import INPUT, Node
+from graphopt.ir.plan import Batch, Bundle, Plan, Slice, Unit, aligned_size
 from graphopt.ir.program import Program
 
-ALIGNMENT = 64
 
-
-def make_plan(program: Program, takes_place: Callable[[Node], bool]) -> Plan:
+def make_plan(program: Program, takes_place: Callable[[Node], bool], *, batched: bool = True) -> Plan:
     """Return the plan of a program.
 
     Args:
       program: an optimised program.
       takes_place: whether the backend writes the node's result into memory it is given.
+      batched: do the updates of several variables together where their memory can stand side by side.
     """
     order = schedule(program)
     in_place = _find_in_place(program, order, takes_place)
-    written = set(in_place.values())
-    places, arena_bytes = _assign_places(program, order, [n for n in order if takes_place(n) and n not in written])
-    inputs = tuple(node for node in program.nodes() if node.op is INPUT)
-    return Plan(program, order, inputs, places, arena_bytes, in_place)
+    units: tuple[Unit, ...] = (find_batches(order, in_place, takes_place) if batched else None) or order
+    places, bundles, arena_bytes = _Placing(program, units, takes_place, set(in_place.values())).place_all()
+    inputs = tuple([node for node in program.nodes() if node.op is INPUT])
+    return Plan(program, units, inputs, places, bundles, arena_bytes, in_place)
 
 
-def base_of(node: Node) -> Node:
-    """Return the node whose memory `node` may share: through views, to where the memory was made."""
-    while True:
-        if node.op is ITEM:
-            node = node.inputs[0]
-        view_of = node.op.view_of
-        if view_of is None:
-            return node
-        node = node.inputs[[p.name for p in node.op.parameters].index(view_of)]
-
-
-def _last_uses(order: tuple[Node, ...], program: Program) -> dict[Node, int]:
-    """Return, for every node that owns memory, the position of the last step that looks at that memory."""
-    last: dict[Node, int] = {}
-    for position, node in enumerate(order):
-        for source in node.inputs:
-            last[base_of(source)] = position
-        last.setdefault(base_of(node), position)
-    for output in program.outputs:
-        last[base_of(output.node)] = len(order)
-    return last
-
-
-def _find_in_place(program: Program, order: tuple[Node, ...], takes_place: Callable[[Node], bool]) -> dict[str, Node]:
+def _find_in_place(program: Program, order: Sequence[Node], takes_place: Callable[[Node], bool]) -> dict[str, Node]:
     """Return the variables whose new value may overwrite the old one where it stands.
 
     The old value must not be looked at after the step (an elementwise step may look at it in the same place), nothing may fail from
@@ -72,7 +50,7 @@ def _find_in_place(program: Program, order: tuple[Node, ...], takes_place: Calla
             continue
         at = position[node]
         belongs_to_it_alone = kept[node] == {name} and kept.get(old, set()) <= {name} and old.types == node.types
-        if belongs_to_it_alone and all(p < at or (p == at and _may_alias(node, old)) for p in reads.get(old, ())):
+        if belongs_to_it_alone and all([p < at or (p == at and may_alias(node, old)) for p in reads.get(old, ())]):
             found[name] = node
     return found
 
@@ -92,7 +70,7 @@ def _kept_bases(program: Program) -> dict[Node, set[str]]:
     return kept
 
 
-def _reads_of_inputs(order: tuple[Node, ...]) -> dict[Node, list[int]]:
+def _reads_of_inputs(order: Sequence[Node]) -> dict[Node, list[int]]:
     reads: dict[Node, list[int]] = {}
     for i, node in enumerate(order):
         for source in node.inputs:
@@ -102,67 +80,111 @@ def _reads_of_inputs(order: tuple[Node, ...]) -> dict[Node, list[int]]:
     return reads
 
 
-def _may_alias(node: Node, operand: Node) -> bool:
-    """Return True when the step may write its result over this operand."""
-    if node.op.overwrites is not None:
-        index = [p.name for p in node.op.parameters].index(node.op.overwrites)
-        return node.inputs[index] is operand and all(base_of(s) is not operand for i, s in enumerate(node.inputs) if i != index)
-    return node.op.ufunc is not None and all(source is operand or base_of(source) is not operand for source in node.inputs)
-
-
 class _Arena:
     """Free places by offset; first fit, neighbours joined."""
 
     def __init__(self) -> None:
         self.size = 0
-        self.free: list[tuple[int, int]] = []
+        self.free: list[Slice] = []
 
-    def take(self, size: int) -> int:
+    def take(self, size: int) -> Slice:
         for i, (offset, length) in enumerate(self.free):
             if length >= size:
-                if length == size:
-                    del self.free[i]
-                else:
-                    self.free[i] = (offset + size, length - size)
-                return offset
-        offset = self.size
+                self.free[i : i + 1] = [Slice(offset + size, length - size)] if length > size else []
+                return Slice(offset, size)
+        place = Slice(self.size, size)
         self.size += size
-        return offset
+        return place
 
-    def give_back(self, offset: int, size: int) -> None:
-        self.free.append((offset, size))
+    def give_back(self, place: Slice) -> None:
+        self.free.append(place)
         self.free.sort()
-        joined: list[tuple[int, int]] = []
+        joined: list[Slice] = []
         for start, length in self.free:
-            if joined and joined[-1][0] + joined[-1][1] == start:
-                joined[-1] = (joined[-1][0], joined[-1][1] + length)
+            if joined and joined[-1].offset + joined[-1].size == start:
+                joined[-1] = Slice(joined[-1].offset, joined[-1].size + length)
             else:
-                joined.append((start, length))
+                joined.append(Slice(start, length))
         self.free = joined
 
 
-def _assign_places(program: Program, order: tuple[Node, ...], placed: list[Node]) -> tuple[dict[Node, Slice], int]:
-    last = _last_uses(order, program)
-    wanted = set(placed)
-    dies_at: dict[int, list[Node]] = {}
-    for node in placed:
-        dies_at.setdefault(last[node], []).append(node)
-    arena = _Arena()
-    places: dict[Node, Slice] = {}
-    for position, node in enumerate(order):
-        dying = [n for n in dies_at.get(position, ()) if n is not node]
-        # An elementwise step may write over an operand of its own shape that nothing needs afterwards.
-        early = [n for n in dying if node in wanted and n.types == node.types and _may_alias(node, n)]
-        for dead in early:
-            arena.give_back(*places[dead])
-        if node in wanted:
-            size = -(-(node.tensor_type.num_bytes or 0) // ALIGNMENT) * ALIGNMENT
-            places[node] = Slice(arena.take(size), size)
-        for dead in dying:
-            if dead not in early:
-                arena.give_back(*places[dead])
-        if node in wanted and last[node] == position:
-            arena.give_back(*places[node])
-    return places, arena.size
+Item = Node | Bundle
 
 
+class _Placing:
+    """Gives each result, or bundle of results, a place for as long as it lives."""
+
+    def __init__(self, program: Program, units: Sequence[Unit], takes_place: Callable[[Node], bool], written: set[Node]) -> None:
+        self.units = units
+        self.item_of: dict[Node, Item] = {}
+        for unit in units:
+            for node in _nodes_of(unit):
+                if takes_place(node) and node not in written:
+                    self.item_of.setdefault(node, node)
+            if isinstance(unit, Batch):
+                for bundle in (unit.result, *unit.operands):
+                    if isinstance(bundle, Bundle) and not bundle.variables:
+                        self.item_of.update(dict.fromkeys(bundle.nodes, bundle))
+        self.first: dict[Item, int] = {}
+        self.last: dict[Item, int] = {}
+        self._find_lives(program)
+
+    def _find_lives(self, program: Program) -> None:
+        for position, unit in enumerate(self.units):
+            for node in _nodes_of(unit):
+                if node in self.item_of:
+                    self.first.setdefault(self.item_of[node], position)
+                for used in (node, *node.inputs):
+                    item = self.item_of.get(base_of(used))
+                    if item is not None:
+                        self.last[item] = position
+        for output in program.outputs:
+            item = self.item_of.get(base_of(output.node))
+            if item is not None:
+                self.last[item] = len(self.units)
+
+    def place_all(self) -> tuple[dict[Node, Slice], dict[Bundle, Slice], int]:
+        """Return the places of single results, of bundles, and the size of the arena."""
+        born: dict[int, list[Item]] = {}
+        dying: dict[int, list[Item]] = {}
+        for item, position in self.first.items():
+            born.setdefault(position, []).append(item)
+            dying.setdefault(self.last[item], []).append(item)
+        arena = _Arena()
+        places: dict[Item, Slice] = {}
+        for position, unit in enumerate(self.units):
+            ending = dying.get(position, [])
+            early = [item for item in ending if self._may_take_over(unit, item)]
+            for item in early:
+                arena.give_back(places[item])
+            for item in born.get(position, ()):
+                places[item] = arena.take(sum([aligned_size(node) for node in _nodes_in(item)]))
+            for item in ending:
+                if item not in early:
+                    arena.give_back(places[item])
+        return self._by_node(places), {item: place for item, place in places.items() if isinstance(item, Bundle)}, arena.size
+
+    def _may_take_over(self, unit: Unit, item: Item) -> bool:
+        """Return True when the unit's result may be written over an operand that nothing needs afterwards."""
+        if isinstance(unit, Batch):
+            return isinstance(item, Bundle) and item in unit.operands and not unit.result.variables and item != unit.result
+        if isinstance(item, Bundle) or item is unit or self.item_of.get(unit) is not unit:
+            return False
+        return item.types == unit.types and may_alias(unit, item)
+
+    def _by_node(self, places: dict[Item, Slice]) -> dict[Node, Slice]:
+        found: dict[Node, Slice] = {}
+        for item, place in places.items():
+            offset = place.offset
+            for node in _nodes_in(item):
+                found[node] = Slice(offset, aligned_size(node))
+                offset += aligned_size(node)
+        return found
+
+
+def _nodes_of(unit: Unit) -> tuple[Node, ...]:
+    return unit.result.nodes if isinstance(unit, Batch) else (unit,)
+
+
+def _nodes_in(item: Item) -> tuple[Node, ...]:
+    return item.nodes if isinstance(item, Bundle) else (item,)

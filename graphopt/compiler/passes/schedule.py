@@ -5,16 +5,9 @@ Nothing may fail after a variable has been written in place; so the fallible nod
 
 from __future__ import annotations
 
+from graphopt.compiler.passes.views import is_fallible
 from graphopt.ir.node import CONST, INPUT, Node
 from graphopt.ir.program import Program, topological_order
-
-
-def is_fallible(node: Node) -> bool:
-    """Return True when running the node may raise."""
-    fallible = node.op.fallible
-    if callable(fallible):
-        return fallible(*[source.tensor_type for source in node.inputs], **node.attributes)
-    return fallible
 
 
 def schedule(program: Program) -> tuple[Node, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphopt.ir.bind import CURRENT
+from graphopt.ir.nested import has_programs, with_programs
 from graphopt.ir.node import INPUT, NODES, Node, constant_node, input_node
 from graphopt.ir.program import Program, rebuild, with_inputs
 from graphopt.ir.types import TensorType
@@ -29,6 +30,10 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
 
     def replace_node(node: Node, inputs: tuple[Node, ...]) -> Node:
         current = with_inputs(node, inputs)
+        if has_programs(current):
+            # The first operand is the condition; `reads` names what each of the others is inside.
+            inner = {tuple(key.split(" ", 1)): source.tensor_type for key, source in zip(current.attributes["reads"], inputs[1:], strict=True)}
+            return with_programs(current, lambda nested: specialize(nested, inner))  # type: ignore[arg-type]
         find = current.op.value_from_types
         value = None if find is None else find(*[source.tensor_type for source in inputs], **current.attributes)
         return current if value is None else constant_node(value)

@@ -15,8 +15,8 @@ _SHRINKAGE = "_l2_shrinkage_regularization_strength"
 class FtrlOptimizer(RuleOptimizer):
     """FTRL-proximal, which makes weights exactly 0 by an L1 penalty.
 
-    ``n' = n + g²; z += g̃ - (n'ᵖ - nᵖ)/lr w; w = (sign(z) l1 - z) / (n'ᵖ/lr + 2 l2) where |z| > l1, else 0``, with ``p = -learning_rate_power`` and
-    ``g̃ = g + 2 l2_shrinkage w``.
+    ``n' = n + g²; z += g̃ - (n'ᵖ - nᵖ)/lr w; w = (sign(z) l1 - z) / (n'ᵖ/lr + 2 l2) where |z| > l1, else 0``,
+    with ``p = -learning_rate_power`` and ``g̃ = g + 2 l2_shrinkage w``.
 
     Args:
       learning_rate: a number or scalar tensor, above 0. learning_rate_power: at most 0.

@@ -96,22 +96,19 @@ class RuleOptimizer(Optimizer):
         return self._get_or_make_slot(var, value, slot.name, scope)
 
     def _prepare(self) -> None:
+        self._values = {hyper.operand: self._call_if_callable(getattr(self, hyper.given)) for hyper in self.hypers}
         self._casts: dict[tuple[str, DType], Tensor] = {}
         for hyper in self.hypers:
-            value = self._call_if_callable(getattr(self, hyper.given))
-            setattr(self, hyper.tensor, convert_to_tensor(value, name=hyper.name))
+            setattr(self, hyper.tensor, convert_to_tensor(self._values[hyper.operand], name=hyper.name))
 
     def _hyper(self, hyper: Hyper, dtype: DType) -> Tensor:
         """Return a hyper-parameter in a variable's element type: a number in full precision, never rounded to float32 first."""
         key = (hyper.operand, dtype)
         if key not in self._casts:
-            tensor, given = getattr(self, hyper.tensor), self._call_if_number(getattr(self, hyper.given))
-            is_exact = tensor.dtype is dtype or given is None
-            self._casts[key] = cast(tensor, dtype) if is_exact else convert_to_tensor(given, dtype=dtype, name=hyper.name)
+            tensor, value = getattr(self, hyper.tensor), self._values[hyper.operand]
+            is_number = isinstance(value, numbers.Real) and tensor.dtype is not dtype
+            self._casts[key] = convert_to_tensor(value, dtype=dtype, name=hyper.name) if is_number else cast(tensor, dtype)
         return self._casts[key]
-
-    def _call_if_number(self, given: Any) -> Any:
-        return given if isinstance(given, numbers.Real) else None
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
         """Return the rule's scalar operands by name."""

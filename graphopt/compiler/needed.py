@@ -1,0 +1,56 @@
+"""Which operations a run needs, and in which order they stand."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from graphopt.errors import GraphStateError
+from graphopt.graph.operation import Operation, Tensor
+
+
+def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Tensor]) -> list[Operation]:
+    """Return the operations that the fetches reach through data and control edges, cut at fed tensors, in order of creation.
+
+    A control edge that was added later and points to a newer operation moves its target behind that operation, and nothing else.
+    """
+    fed = set(feeds)
+    needed: set[Operation] = set()
+    pending = [f if isinstance(f, Operation) else f.op for f in fetches if f not in fed]
+    while pending:
+        operation = pending.pop()
+        if operation in needed:
+            continue
+        needed.add(operation)
+        pending.extend([t.op for t in operation.inputs if t not in fed and t.op not in needed])
+        pending.extend(operation._control_inputs)
+    order = sorted(needed, key=lambda op: op.id)
+    if all(control.id < operation.id for operation in order for control in operation._control_inputs):
+        return order
+    return _stable_sort(order, fed)
+
+
+def _stable_sort(order: list[Operation], fed: set[Tensor]) -> list[Operation]:
+    """Sort by edges; among the operations that are ready the oldest comes first."""
+    waits: dict[Operation, int] = {}
+    followers: dict[Operation, list[Operation]] = {}
+    for operation in order:
+        before = {t.op for t in operation.inputs if t not in fed} | set(operation._control_inputs)
+        waits[operation] = len(before)
+        for earlier in before:
+            followers.setdefault(earlier, []).append(operation)
+    by_id = {operation.id: operation for operation in order}
+    ready = [operation.id for operation in order if waits[operation] == 0]
+    heapq.heapify(ready)
+    result: list[Operation] = []
+    while ready:
+        operation = by_id[heapq.heappop(ready)]
+        result.append(operation)
+        for follower in followers.get(operation, ()):
+            waits[follower] -= 1
+            if waits[follower] == 0:
+                heapq.heappush(ready, follower.id)
+    if len(result) < len(order):
+        stuck = [op.name for op in order if waits[op] > 0]
+        raise GraphStateError(f"Control edges form a cycle through {', '.join(stuck[:5])}.")
+    return result
