@@ -6,12 +6,14 @@ differentiate those of the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from graphopt.dtypes import bool_
-from graphopt.errors import ArgumentError, ArgumentTypeError
+import numpy as np
+
 from graphopt.autodiff.gradients import backpropagate
+from graphopt.dtypes import bool_, int32
+from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.capture import Branch, BranchGraph, Mirror, effects_reached, record_branch
 from graphopt.graph.constants import bind_constant
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
@@ -22,14 +24,11 @@ from graphopt.graph.scopes import name_scope
 from graphopt.ir.opdef import define_op
 from graphopt.ir.types import TensorType
 from graphopt.ops import state
-from graphopt.ops.array import identity
+from graphopt.ops.array import identity, stack
 from graphopt.ops.branch import check_predicate, joined_shape
+from graphopt.ops.broadcast import reduce_sum_op
 from graphopt.ops.control import assert_op
 from graphopt.ops.elementwise import cast, less, zeros_as
-from graphopt.ops.broadcast import reduce_sum_op
-from graphopt.ops.array import stack
-
-import numpy as np
 
 
 def _if_type(pred: TensorType, *operands: TensorType, then_branch: Branch, else_branch: Branch) -> tuple[TensorType, ...]:
@@ -38,8 +37,10 @@ def _if_type(pred: TensorType, *operands: TensorType, then_branch: Branch, else_
 
 
 def _joined(then: Tensor | None, otherwise: Tensor | None) -> TensorType:
-    if then is None or otherwise is None:
-        return (then or otherwise).tensor_type  # type: ignore[union-attr]
+    if then is None:
+        return otherwise.tensor_type  # type: ignore[union-attr]
+    if otherwise is None:
+        return then.tensor_type
     return TensorType(then.dtype, joined_shape(then.tensor_type.shape, otherwise.tensor_type.shape))
 
 
@@ -48,7 +49,7 @@ def _if_vjp(g: Any, out: Any, pred: Any, *operands: Any, then_branch: Branch, el
     wanted = [i for i in range(len(operands)) if any(found[i] is not None for _, found in sides)]
     results: list[Any] = [None] * len(operands)
     if wanted:
-        branches = [(graph, record_branch(graph, lambda f=found: [_or_zeros(f[i], operands[i]) for i in wanted])) for graph, found in sides]
+        branches = [(graph, record_branch(graph, lambda f=found, own=graph: [own.adopt(_or_zeros(f[i], operands[i])) for i in wanted])) for graph, found in sides]
         for i, gradient in zip(wanted, _choose(pred, branches, "If"), strict=True):
             results[i] = gradient
     return (None, *results)
@@ -136,7 +137,7 @@ def cond(pred: Any, true_fn: Any, false_fn: Any, *, strict: bool = False, name: 
         _check_same_results(structure, other, then, otherwise)
         results = _choose(condition, [(branch, tensors) for branch, _, tensors in recorded], "If")
         merged = [identity(t, name="Merge") for t in results]
-    return _restore(pack_sequence_as(structure, _grouped(structure, merged)))
+    return pack_sequence_as(structure, _grouped(structure, merged))
 
 
 def _record(outer: Any, owner: str, function: Any, what: str, strict: bool) -> tuple[BranchGraph, Any, list[Tensor]]:
@@ -195,10 +196,6 @@ def _grouped(structure: Any, tensors: Sequence[Tensor]) -> list[Any]:
     return items
 
 
-def _restore(structure: Any) -> Any:
-    return structure
-
-
 def case(pred_fn_pairs: Any, default: Any = None, *, exclusive: bool = False, strict: bool = False, name: str | None = None) -> Any:
     """Return what the function of the first true condition gives.
 
@@ -220,13 +217,44 @@ def case(pred_fn_pairs: Any, default: Any = None, *, exclusive: bool = False, st
     _check_pairs(pairs, default)
     with name_scope(name, "case"):
         conditions = [pred for pred, _ in pairs]
-        checks = [_at_most_one(conditions)] if exclusive else []
-        choose: Callable[[], Any] = _otherwise(pairs, default)
+        true_ones = reduce_sum_op(cast(stack(conditions), int32))
+        checks = []
+        if exclusive:
+            message = f"Input error: exclusive=True: more than 1 conditions ({_names(conditions)}) evaluated as True:"
+            checks.append(assert_op(less(true_ones, 2), message, stack(conditions), summarize=len(pairs)))
         if default is None:
-            pred, function = pairs[-1]
-            choose = lambda: cond(pred, function, choose_none(function, conditions), strict=strict)  # noqa: E731
-            pairs = pairs[:-1]
-        for pred, function in reversed(pairs):
-            choose = _link(pred, function, choose, strict)
+            message = f"None of the conditions evaluated as True. Conditions: ({_names(conditions)}), Values:"
+            checks.append(assert_op(less(0, true_ones), message, stack(conditions), summarize=len(pairs)))
+            pairs, default = pairs[:-1], pairs[-1][1]
         with get_default_graph().control_dependencies(checks):
-            return choose()
+            return _first_of(pairs, default, strict)
+
+
+def _first_of(pairs: Sequence[tuple[Any, Any]], default: Any, strict: bool) -> Any:
+    if not pairs:
+        return default()
+    pred, function = pairs[0]
+    return cond(pred, function, lambda: _first_of(pairs[1:], default, strict), strict=strict)
+
+
+def _check_pairs(pairs: Any, default: Any) -> None:
+    if not isinstance(pairs, (list, tuple)):
+        raise ArgumentTypeError("fns must be a list, 2-tuple, or dict")
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ArgumentTypeError("Each entry in pred_fn_pairs must be a 2-tuple")
+        pred, function = pair
+        if not isinstance(pred, Tensor):
+            raise ArgumentTypeError(f"pred must be a Tensor, got: {pred}")
+        if pred.dtype is not bool_:
+            raise ArgumentTypeError(f"pred must be Tensor of type bool: {pred.name}")
+        if not callable(function):
+            raise ArgumentTypeError(f"fn for pred {pred.name} must be callable.")
+    if not pairs:
+        raise ArgumentError("pred_fn_pairs must hold at least one pair.")
+    if default is not None and not callable(default):
+        raise ArgumentTypeError("default must be callable")
+
+
+def _names(conditions: Sequence[Tensor]) -> str:
+    return ", ".join(condition.name for condition in conditions)

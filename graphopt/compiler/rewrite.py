@@ -18,6 +18,7 @@ from typing import Any
 from graphopt.compiler.pattern import Pattern, match, pattern_of
 from graphopt.ir.bind import CURRENT
 from graphopt.ir.node import NODES, Node
+from graphopt.ir.opdef import OpDef
 from graphopt.ir.program import Program, rebuild, with_inputs
 
 CLASSES = ("exact", "better", "reassociates", "assumes(finite)")
@@ -62,7 +63,9 @@ def rule(name: str, numerics: str, pattern: Callable[..., Any], replacement: Cal
         raise ValueError(f"Unknown numerical class {numerics!r}; one of {CLASSES}.")
     if any(existing.name == name for existing in RULES):
         raise ValueError(f"Rule {name!r} is defined twice.")
-    made = Rule(name, numerics, pattern_of(pattern), replacement, tuple(inspect.signature(replacement).parameters))
+    # An op as the replacement takes the pattern's variables.
+    arguments = inspect.signature(pattern if isinstance(replacement, OpDef) else replacement).parameters
+    made = Rule(name, numerics, pattern_of(pattern), replacement, tuple(arguments))
     RULES.append(made)
     return made
 

@@ -26,7 +26,7 @@ class BranchGraph(Graph):
 
     Attributes:
       captures: tensors of the graph around it, each with the tensor that stands for it here.
-      control_captures: operations of the graph around it that have to happen before the branch.
+      owner: what it is a branch of. control_captures: operations of the graph around it that have to happen before the branch.
     """
 
     def __init__(self, outer: Graph, owner: str, mirror: Mirror | None = None) -> None:
@@ -36,7 +36,7 @@ class BranchGraph(Graph):
         self.captures: dict[Tensor, Tensor] = {}
         self.control_captures: list[Operation] = []
         self._origins: dict[Operation, Tensor] = {}
-        self._owner = owner
+        self.owner = owner
         self._mirror = mirror
         self._names = outer._names
         self._scope = outer._scope
@@ -117,7 +117,7 @@ class BranchGraph(Graph):
         """Raise unless operations may be recorded here."""
         super().check_not_finalized()
         if self._is_closed:
-            rule = f"A tensor from inside a branch of {self._owner} is used outside of it."
+            rule = f"A tensor from inside a branch of {self.owner} is used outside of it."
             raise ArgumentError(lines(rule, "Return it from the branch.", "See docs/errors.md#branches"))
 
 
@@ -179,7 +179,7 @@ class Branch:
         self.outputs = outputs
 
     def __repr__(self) -> str:
-        return f"<branch of {self.graph._owner}: {len(self.graph.get_operations())} operations>"
+        return f"<branch of {self.graph.owner}: {len(self.graph.get_operations())} operations>"
 
 
 def record_branch(graph: BranchGraph, function: Callable[[], Any]) -> Any:

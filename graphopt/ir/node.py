@@ -218,7 +218,7 @@ class NodeBuilder:
     def build(self, op: OpDef, operands: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None) -> Any:
         """Return the interned node, or a tuple with one node for each result."""
         node = intern(op, operands, attributes, types)
-        return node if op.single_result or len(types) == 1 else tuple([item_of(node, i) for i in range(len(types))])
+        return node if op.single_result else tuple([item_of(node, i) for i in range(len(types))])
 
     def explain_operands(self, op: OpDef, operands: tuple[Node, ...], name: str | None) -> list[str]:
         """Return the operands' types."""

@@ -299,7 +299,7 @@ concat_gradient = define_op(
     "concat_gradient(g: any, *xs: same(g); axis) -> many()",
     infer=lambda g, *xs, axis: tuple(xs), kernel=_concat_gradient_kernel,
     vjp=lambda gs, outs, g, *xs, axis: (concat([zeros_as(o) if d is None else d for d, o in zip(gs, outs, strict=True)], axis), *[None] * len(xs)),
-    tf_name="ConcatGrad", samples=[case("f32[2,5]", "f32[2,2]", "f32[2,3]", axis=1)], doc="Split a gradient like the operands of a concat.",
+    view_of="g", tf_name="ConcatGrad", samples=[case("f32[2,5]", "f32[2,2]", "f32[2,3]", axis=1)], doc="Split a gradient like the operands of a concat.",
 )  # fmt: skip
 
 

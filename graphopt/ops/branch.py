@@ -65,7 +65,7 @@ def _choose(xp: Any, pred: Any, *operands: Any, then_program: Program, else_prog
     taken = then_program if bool(pred) else else_program
     values = run_program(taken, dict(zip(reads, operands, strict=True)), xp)
     results = tuple([value for value, output in zip(values, taken.outputs, strict=True) if output.kind != "effect"])
-    return results if len(results) > 1 else results[0]
+    return results
 
 
 choose = define_op(

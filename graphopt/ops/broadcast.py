@@ -131,7 +131,7 @@ def _can_expand_sum(x: TensorType, y: TensorType) -> bool:
 sum_like = define_op(
     "sum_like(x: num, y: any)",
     infer=lambda x, y: TensorType(x.dtype, y.shape), kernel=_sum_like_kernel, expand=_sum_like_expand,
-    vjp=(lambda g, out, x, y: broadcast_to(g, shape_of(x)), None), linear_in=("x",), tf_name="Sum", default_name="Sum",
+    vjp=(lambda g, out, x, y: broadcast_to(g, shape_of(x)), None), view_of="x", linear_in=("x",), tf_name="Sum", default_name="Sum",
     samples=[case("f32[2,3,4]", "f32[3,1]"), case("f64[2,3]", "f64[2,3]"), case("f32[2]", "f32[]")],
     doc="Sum x over the axes along which y was broadcast to its shape: the gradient of broadcasting.",
 )  # fmt: skip

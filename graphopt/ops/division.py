@@ -1,14 +1,17 @@
-"""The divisions of Python: `/` of whole numbers in floating point, `tf.div` of Python 2, and logical exclusive or."""
+"""Arithmetic made of other ops: the divisions of Python 2 and 3, exclusive or, casts that stop at a type's limits."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphopt import dtypes
 from graphopt.dtypes import DType
 from graphopt.errors import DTypeError
 from graphopt.ir.bind import current_builder
-from graphopt.ops.elementwise import cast, divide, floordiv, logical_and, logical_not, logical_or
+from graphopt.ops.composing import scope, to_symbol
+from graphopt.ops.elementwise import cast, divide, floordiv, logical_and, logical_not, logical_or, maximum, minimum
 
 _WIDE = 4  # bytes from which on a whole number needs float64
 
@@ -93,3 +96,26 @@ def logical_xor(x: Any, y: Any, name: str | None = "LogicalXor") -> Any:
     either = logical_or(x, y, name=f"{label}/LogicalOr")
     both = logical_and(x, y, name=f"{label}/LogicalAnd")
     return logical_and(either, logical_not(both, name=f"{label}/LogicalNot"), name=label)
+
+
+def saturate_cast(x: Any, dtype: Any, name: str | None = None) -> Any:
+    """Return `x` with another element type; what that type can't hold becomes its nearest number.
+
+    Args:
+      x: numbers. dtype: a numeric element type. name: scope of the operations.
+    """
+    wanted = dtypes.as_dtype(dtype)
+    with scope(name or "saturate_cast", x) as entered:
+        x = to_symbol(x, None, "value")
+        if x.dtype.min < wanted.min:
+            x = maximum(x, _limit(wanted.min, x.dtype))
+        if x.dtype.max > wanted.max:
+            x = minimum(x, _limit(wanted.max, x.dtype))
+        return cast(x, wanted, name=entered)
+
+
+def _limit(value: Any, dtype: DType) -> Any:
+    """Return a limit in another type: the nearest number that is not beyond it (2**31 - 1 has no float32)."""
+    limit = dtype.np_type(value)
+    beyond = abs(int(limit)) > abs(int(value)) if dtype.is_floating and np.isfinite(limit) else False
+    return np.nextafter(limit, dtype.np_type(0)) if beyond else limit

@@ -364,7 +364,7 @@ def _add_n_type(*xs: TensorType) -> TensorType:
 
 
 def _add_n_kernel(xp: Any, *xs: Any) -> Any:
-    total = xs[0]
+    total = xs[0] if len(xs) > 1 else xp.array(xs[0])[()]
     for x in xs[1:]:
         total = xp.add(total, x)
     return total

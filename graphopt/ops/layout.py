@@ -386,6 +386,15 @@ split_even = define_op(
     samples=[case("f64[2,6]", num=2, axis=1), case("f32[3]", num=3), case("f64[2,2]", num=1, axis=-1)], doc="Split along an axis into equal parts.", ref=f"{ARRAY}/split",
 )  # fmt: skip
 
+# --- several at once -----------------------------------------------------------------------------------------------------------
+
+# The results are copies: memory that several results share with several operands is more than `view_of` can say.
+identity_n = define_op(
+    "identity_n(*xs: each) -> many()",
+    infer=lambda *xs: tuple(xs), kernel=lambda xp, *xs: tuple([xp.array(x) for x in xs]), vjp=lambda g, out, *xs: tuple(g), tf_name="IdentityN",
+    samples=[case("f64[2,3]", "i32[3]"), case("f32[]")], doc="Return the operands.", ref=f"{ARRAY}/identity_n",
+)  # fmt: skip
+
 # --- bits ------------------------------------------------------------------------------------------------------------------------
 
 

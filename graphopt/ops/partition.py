@@ -14,11 +14,12 @@ from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
 from graphopt.ops.array import ARRAY, reshape, shape_of, shape_op
-from graphopt.ops.composing import to_symbol
-from graphopt.ops.elementwise import zeros_as
+from graphopt.ops.broadcast import reduce_sum_op
+from graphopt.ops.composing import scope, to_symbol
+from graphopt.ops.elementwise import cast, not_equal, zeros_as
 from graphopt.ops.indexing import gather_op
 from graphopt.ops.picking import take_along
-from graphopt.ops.reduce import reduce_prod_op
+from graphopt.ops.reduce import reduce_prod_op, to_axes
 from graphopt.ops.sequence import range_
 
 # --- sorting ---------------------------------------------------------------------------------------------------------------
@@ -253,3 +254,16 @@ bincount_op = define_op(
                                                           case(values([1, 3, 0], "i32"), "f32[3]", minlength=6, maxlength=3, dtype=dtypes.float32)],
     doc="Count how often each number comes, or add up its weights.", ref=f"{ARRAY}/math/bincount",
 )  # fmt: skip
+
+
+def count_nonzero(x: Any, *, axis: Any = None, keepdims: bool = False, dtype: Any = dtypes.int64, name: str | None = None) -> Any:
+    """Return how many elements of `x` are not zero (strings: not empty) over `axis`.
+
+    Args:
+      x: any tensor. axis: an int, a list, or None for all axes. keepdims: keep the axes with size 1. dtype: element type of the result.
+      name: scope of the operations.
+    """
+    with scope(name or "count_nonzero", x):
+        x = to_symbol(x)
+        counted = x if x.dtype.is_bool else not_equal(x, np.array(b"" if x.dtype is dtypes.string else 0, x.dtype.np))
+        return cast(reduce_sum_op(cast(counted, dtypes.int64), axis=to_axes(axis), keepdims=bool(keepdims)), dtype)

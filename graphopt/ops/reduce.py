@@ -13,7 +13,8 @@ from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
 from graphopt.ops.array import size_op, stop_gradient
 from graphopt.ops.broadcast import broadcast_back, reduce_sum_op
-from graphopt.ops.elementwise import add, cast, divide, equal, exp, is_finite, log, multiply, select, square, sqrt, subtract, zeros_as
+from graphopt.ops.composing import scope
+from graphopt.ops.elementwise import add, cast, divide, equal, exp, floordiv, is_finite, log, multiply, select, square, sqrt, subtract, zeros_as
 
 REDUCE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/math"
 
@@ -43,7 +44,8 @@ def _mean_vjp(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean_expand(x: Any, axis: Any, keepdims: bool) -> Any:
-    return divide(reduce_sum_op(x, axis=axis, keepdims=keepdims), float(_count(x.tensor_type.shape, axis)))
+    count, total = _count(x.tensor_type.shape, axis), reduce_sum_op(x, axis=axis, keepdims=keepdims)
+    return floordiv(total, max(count, 1)) if x.dtype.is_integer else divide(total, float(count))
 
 
 reduce_mean_op = define_op(
@@ -214,14 +216,12 @@ def reduce_all(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | 
 def reduce_logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
     """Return log(sum(exp(x))) over `axis` without overflow."""
     axes = to_axes(axis)
-    peak = reduce_max_op(x, axis=axes, keepdims=True)
-    peak = stop_gradient(select(is_finite(peak), peak, zeros_as(peak)))
-    total = log(reduce_sum_op(exp(subtract(x, peak)), axis=axes, keepdims=True))
-    result = add(total, peak)
-    if keepdims:
-        return result
-    summed = reduce_sum_op(result, axis=axes, keepdims=False, name=name)
-    return summed
+    with scope(name or "ReduceLogSumExp", x) as entered:
+        peak = reduce_max_op(x, axis=axes, keepdims=True)
+        peak = stop_gradient(select(is_finite(peak), peak, zeros_as(peak)))
+        total = log(reduce_sum_op(exp(subtract(x, peak)), axis=axes, keepdims=keepdims))
+        # The peak has one element for each of the total's: the sum of one element along each reduced axis takes those axes away.
+        return add(total, peak if keepdims else reduce_sum_op(peak, axis=axes, keepdims=False), name=entered)
 
 
 def argmax(x: Any, *, axis: int = 0, dtype: Any = dtypes.int64, name: str | None = None) -> Any:

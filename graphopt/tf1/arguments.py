@@ -1,4 +1,4 @@
-"""TensorFlow's deprecated argument names, and arguments that may be given as tensors."""
+"""TensorFlow's deprecated argument names, and arguments that may be given as constant tensors."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Tensor
 from graphopt.ops import activations, division, elementwise, matrix, partition, picking, reduce, segment, sequence
-from graphopt.ops.broadcast import reduce_along
+from graphopt.ops.reduce_along import reduce_along
 from graphopt.tf1.arguments import known, renamed
 
 # --- functions of one tensor ---------------------------------------------------------------------------------------------------
@@ -598,7 +598,7 @@ def count_nonzero(input_tensor: Any = None, axis: Any = None, keepdims: bool | N
     """
     x = renamed("input", input, "input_tensor", input_tensor)
     axis, kept = _reduction_arguments(axis, keepdims, reduction_indices, keep_dims)
-    return reduce.count_nonzero(x, axis=known(axis, "axis"), keepdims=kept, dtype=dtype, name=name)
+    return partition.count_nonzero(x, axis=known(axis, "axis"), keepdims=kept, dtype=dtype, name=name)
 
 
 # --- running sums, segments, counts -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from graphopt.ir.node import CONST, ITEM, Node
 from graphopt.ir.plan import ALIGNMENT, Batch, Bundle, Plan, aligned_size
 
 _FILENAME = "<graphopt plan>"
+_PREFIXES = {"feed": "f", "variable": "v", "optional": "o", "counter": "n"}
 _CALLED = re.compile(r"(?<![\w.])([a-z_0-9]+)(?=[(.])")
 
 
@@ -34,7 +35,7 @@ class Source:
         self._kernels: dict[Any, str] = {}
         self._owners = {node: name for name, node in plan.in_place.items()}
         self._variables = {n.attributes["name"]: n for n in plan.inputs if n.attributes["kind"] == "variable"}
-        arguments = [self._enter(node, f"{node.attributes['kind'][0]}{i}") for i, node in enumerate(plan.inputs)]
+        arguments = [self._enter(node, f"{_PREFIXES.get(node.attributes['kind'], 'i')}{i}") for i, node in enumerate(plan.inputs)]
         self._bundles: dict[Bundle, str] = {}
         self._together = {names: f"w{i}" for i, names in enumerate(plan.variable_bundles)}
         self._line_nodes: list[Node] = []
@@ -190,6 +191,9 @@ class Source:
         if kind == "effect" or (kind == "update" and name in self.plan.in_place):
             return "None"
         text = self._name(node)
+        if kind == "update" and node.op is ITEM:
+            # None where a branch left a variable without a value; the store copies what it keeps.
+            return text
         kept = node in self.plan.places or node in self._owners
         return text if is_scalar(node) or (is_fresh(node, self.plan) and not kept) else f"{text}.copy()"
 

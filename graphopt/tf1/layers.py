@@ -1,0 +1,412 @@
+"""`tf.layers` with TensorFlow 1's names and argument orders: functions that make their variables by `get_variable`.
+
+Each opens a variable scope named after the layer (`dense`, `dense_1`...), or the given one; with `reuse` it takes the variables there.
+"""
+# Long because: TensorFlow's arguments are repeated in each of the functions.
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from graphopt import dtypes
+from graphopt.dtypes import DType
+from graphopt.errors import ArgumentError, lines
+from graphopt.graph.collections import GraphKeys
+from graphopt.graph.graph import convert_to_tensor, get_default_graph
+from graphopt.graph.initializers import Ones, Zeros
+from graphopt.graph.operation import Tensor
+from graphopt.graph.variable_scope import get_variable, variable_scope
+from graphopt.graph.variables import assign_sub
+from graphopt.ops import conv, normalization, pool
+from graphopt.ops import nn as nn_ops
+from graphopt.ops.array import identity, reshape, shape_op, transpose_op
+from graphopt.ops.contraction import tensordot
+from graphopt.ops.elementwise import cast, multiply, subtract
+from graphopt.ops.linalg import matmul
+from graphopt.tf1.control_flow import cond
+
+_ZEROS = Zeros()
+_ONES = Ones()
+
+# --- what layers share ---------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def layer_scope(name: str | None, default_name: str, reuse: Any) -> Iterator[Any]:
+    """Open the scope of a layer: the given name, or a default one that is not taken yet (the taken one with `reuse`)."""
+    given = name if name is not None or not reuse else default_name
+    with variable_scope(given, default_name=default_name, reuse=reuse) as scope:
+        yield scope
+
+
+def _weight(name: str, shape: list[int], dtype: DType, *, initializer: Any, regularizer: Any = None, constraint: Any = None,
+            trainable: bool = True) -> Any:  # fmt: skip
+    return get_variable(name, shape, dtype, initializer=initializer, regularizer=regularizer, constraint=constraint, trainable=trainable)
+
+
+def _known_size(x: Tensor, axis: int, layer: str) -> int:
+    """Return the size of an axis that decides the shape of a variable; ValueError when it is not known."""
+    size = x.tensor_type.shape[axis] if x.tensor_type.shape is not None else None
+    if size is None:
+        rule = f"The last dimension of the inputs to `{layer}` should be defined. Found `None`."
+        raise ArgumentError(lines(rule, f"inputs: {x.tensor_type} = {x.name} ({x.op.location})"))
+    return size
+
+
+def _check_rank(x: Tensor, rank: int, layer: str) -> None:
+    if x.tensor_type.rank not in (None, rank):
+        rule = f"Input 0 of layer {layer} is incompatible with the layer: expected ndim={rank}, found ndim={x.tensor_type.rank}."
+        raise ArgumentError(lines(rule, f"inputs: {x.tensor_type} = {x.name} ({x.op.location})"))
+
+
+def _finish(result: Any, activation: Callable[..., Any] | None, activity_regularizer: Callable[..., Any] | None) -> Any:
+    if activation is not None:
+        result = activation(result)
+    if activity_regularizer is not None:
+        get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, activity_regularizer(result))
+    return result
+
+
+def choose(condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+    """Return the result of one of two functions: by a Python bool or number now, by a bool tensor at run time."""
+    if not hasattr(condition, "builder"):
+        return if_true() if condition else if_false()
+    return cond(condition, if_true, if_false)
+
+
+def _is_first(data_format: str) -> bool:
+    if data_format not in ("channels_last", "channels_first"):
+        raise ArgumentError(f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {data_format}')
+    return data_format == "channels_first"
+
+
+def _pair(value: Any, what: str) -> tuple[int, int]:
+    sizes = (value, value) if np.ndim(value) == 0 else tuple(value)
+    if len(sizes) != 2:
+        raise ArgumentError(f"The `{what}` argument must be a tuple of 2 integers. Received: {value}")
+    return int(sizes[0]), int(sizes[1])
+
+
+def _one(value: Any) -> int:
+    return int(np.reshape(value, -1)[0])
+
+
+# --- dense ---------------------------------------------------------------------------------------------------------------
+
+
+def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None, bias_initializer: Any = _ZEROS,
+          kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
+          bias_constraint: Any = None, trainable: bool = True, name: str | None = None, reuse: Any = None) -> Any:  # fmt: skip
+    """Return activation(inputs @ kernel + bias), over the last axis of the inputs.
+
+    Args:
+      inputs: floats of rank 2 or more, the last size known. units: size of the result's last axis.
+      activation: a function, or None. use_bias: whether a bias is added.
+      kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: of the variables.
+      activity_regularizer: a function of the result; what it gives is a regularization loss.
+      trainable: whether optimizers change the variables. name: of the scope. reuse: take the variables of that scope.
+
+    Raises:
+      ValueError: when the last size is not known.
+
+    >>> tf.layers.dense(tf.zeros([2, 3]), 4).shape.as_list(), [v.name for v in tf.trainable_variables()]
+    ([2, 4], ['dense/kernel:0', 'dense/bias:0'])
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "dense", reuse):
+        size = _known_size(x, -1, "Dense")
+        kernel = _weight("kernel", [size, int(units)], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
+                         constraint=kernel_constraint, trainable=trainable)  # fmt: skip
+        bias = _weight("bias", [int(units)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+                       constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
+        rank = x.tensor_type.rank
+        result = matmul(x, kernel) if rank == 2 else tensordot(x, kernel, [[(rank or 0) - 1], [0]])
+        if bias is not None:
+            result = nn_ops.bias_add(result, bias)
+        return _finish(result, activation, activity_regularizer)
+
+
+# --- convolutions --------------------------------------------------------------------------------------------------------
+
+
+def conv2d(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid", data_format: str = "channels_last",
+           dilation_rate: Any = (1, 1), activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None,
+           bias_initializer: Any = _ZEROS, kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+           kernel_constraint: Any = None, bias_constraint: Any = None, trainable: bool = True, name: str | None = None,
+           reuse: Any = None) -> Any:  # fmt: skip
+    """Return activation(convolution of images and kernel + bias).
+
+    Args:
+      inputs: images ``[batch, height, width, channels]`` (``[batch, channels, height, width]`` for "channels_first").
+      filters: how many channels the result has. kernel_size, strides, dilation_rate: a number, or height and width.
+      padding: "valid" or "same". data_format: "channels_last" or "channels_first". The other arguments are those of `dense`.
+
+    Raises:
+      ValueError: when the images have another rank, or the number of channels is not known.
+
+    >>> tf.layers.conv2d(tf.zeros([2, 8, 8, 3]), 4, 3).shape.as_list(), tf.trainable_variables()[0].shape.as_list()
+    ([2, 6, 6, 4], [3, 3, 3, 4])
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "conv2d", reuse):
+        _check_rank(x, 4, "conv2d")
+        layout = "NCHW" if _is_first(data_format) else "NHWC"
+        depth = _known_size(x, 1 if layout == "NCHW" else -1, "Conv2D")
+        kernel = _weight("kernel", [*_pair(kernel_size, "kernel_size"), depth, int(filters)], x.dtype, initializer=kernel_initializer,
+                         regularizer=kernel_regularizer, constraint=kernel_constraint, trainable=trainable)  # fmt: skip
+        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+                       constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
+        result = conv.conv2d(x, kernel, strides=_pair(strides, "strides"), padding=padding, dilations=_pair(dilation_rate, "dilation_rate"),
+                             data_format=layout)  # fmt: skip
+        if bias is not None:
+            result = nn_ops.bias_add(result, bias, data_format=layout)
+        return _finish(result, activation, activity_regularizer)
+
+
+def conv1d(inputs: Any, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
+           dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None,
+           bias_initializer: Any = _ZEROS, kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+           kernel_constraint: Any = None, bias_constraint: Any = None, trainable: bool = True, name: str | None = None,
+           reuse: Any = None) -> Any:  # fmt: skip
+    """Return activation(convolution of sequences and kernel + bias).
+
+    Args:
+      inputs: sequences ``[batch, length, channels]``. The other arguments are those of `conv2d`, for one axis.
+
+    Raises:
+      ValueError: when the sequences have another rank, or the number of channels is not known.
+
+    >>> tf.layers.conv1d(tf.zeros([2, 8, 3]), 4, 3).shape.as_list()
+    [2, 6, 4]
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "conv1d", reuse):
+        _check_rank(x, 3, "conv1d")
+        is_first = _is_first(data_format)
+        depth = _known_size(x, 1 if is_first else -1, "Conv1D")
+        kernel = _weight("kernel", [_one(kernel_size), depth, int(filters)], x.dtype, initializer=kernel_initializer,
+                         regularizer=kernel_regularizer, constraint=kernel_constraint, trainable=trainable)  # fmt: skip
+        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+                       constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
+        result = conv.conv1d(x, convert_to_tensor(kernel), stride=_one(strides), padding=padding, dilation=_one(dilation_rate),
+                             is_channels_first=is_first)  # fmt: skip
+        if bias is not None:
+            result = nn_ops.bias_add(result, bias, data_format="NCHW" if is_first else "NHWC")
+        return _finish(result, activation, activity_regularizer)
+
+
+def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
+                     data_format: str = "channels_last", activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None,
+                     bias_initializer: Any = _ZEROS, kernel_regularizer: Any = None, bias_regularizer: Any = None,
+                     activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None, trainable: bool = True,
+                     name: str | None = None, reuse: Any = None) -> Any:  # fmt: skip
+    """Return activation(transposed convolution of images and kernel + bias): `strides` times as high and wide for "same".
+
+    Args: those of `conv2d`.
+
+    Raises:
+      ValueError: when the images have another rank, or the number of channels is not known.
+
+    >>> tf.layers.conv2d_transpose(tf.zeros([2, 4, 4, 3]), 1, 3, strides=2, padding="same").shape.as_list()
+    [2, 8, 8, 1]
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "conv2d_transpose", reuse):
+        _check_rank(x, 4, "conv2d_transpose")
+        layout = "NCHW" if _is_first(data_format) else "NHWC"
+        depth = _known_size(x, 1 if layout == "NCHW" else -1, "Conv2DTranspose")
+        size, steps = _pair(kernel_size, "kernel_size"), _pair(strides, "strides")
+        kernel = _weight("kernel", [*size, int(filters), depth], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
+                         constraint=kernel_constraint, trainable=trainable)  # fmt: skip
+        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+                       constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
+        shape = _transposed_shape(x, int(filters), size, steps, padding, layout)
+        result = conv.conv2d_transpose(x, kernel, output_shape=shape, strides=steps, padding=padding, data_format=layout)
+        if bias is not None:
+            result = nn_ops.bias_add(result, bias, data_format=layout)
+        return _finish(result, activation, activity_regularizer)
+
+
+def _transposed_shape(x: Tensor, filters: int, size: tuple[int, int], steps: tuple[int, int], padding: str, layout: str) -> Any:
+    """Return the shape of a transposed convolution: numbers where they are known, else tensors."""
+    own = x.tensor_type.shape or (None,) * 4
+    first = 2 if layout == "NCHW" else 1
+
+    def stretched(i: int) -> Any:
+        length = own[first + i] if own[first + i] is not None else shape_op(x)[first + i]
+        extra = max(size[i] - steps[i], 0) if padding.lower() == "valid" else 0
+        return length * steps[i] + extra
+
+    batch = own[0] if own[0] is not None else shape_op(x)[0]
+    sizes = [batch, filters, stretched(0), stretched(1)] if layout == "NCHW" else [batch, stretched(0), stretched(1), filters]
+    return sizes if any(hasattr(s, "builder") for s in sizes) else np.array(sizes, np.int32)
+
+
+# --- pooling, shape, dropout ---------------------------------------------------------------------------------------------
+
+
+def max_pooling2d(inputs: Any, pool_size: Any, strides: Any, padding: str = "valid", data_format: str = "channels_last",
+                  name: str | None = None) -> Any:  # fmt: skip
+    """Return the largest element of each window of images.
+
+    Args:
+      inputs: images. pool_size, strides: a number, or height and width. padding: "valid" or "same".
+      data_format: "channels_last" or "channels_first". name: of the scope.
+
+    >>> tf.layers.max_pooling2d(tf.zeros([2, 8, 8, 3]), 2, 2).shape.as_list()
+    [2, 4, 4, 3]
+    """
+    return _pooled(pool.max_pool, "max_pooling2d", inputs, pool_size, strides, padding, data_format, name)
+
+
+def average_pooling2d(inputs: Any, pool_size: Any, strides: Any, padding: str = "valid", data_format: str = "channels_last",
+                      name: str | None = None) -> Any:  # fmt: skip
+    """Return the mean of each window of images; padding does not count. Arguments as for `max_pooling2d`."""
+    return _pooled(pool.avg_pool, "average_pooling2d", inputs, pool_size, strides, padding, data_format, name)
+
+
+def _pooled(function: Any, layer: str, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str, name: str | None) -> Any:
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, layer, None):
+        _check_rank(x, 4, layer)
+        layout = "NCHW" if _is_first(data_format) else "NHWC"
+        return function(x, ksize=_pair(pool_size, "pool_size"), strides=_pair(strides, "strides"), padding=padding, data_format=layout)
+
+
+def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> Any:
+    """Return the inputs as a matrix: the first axis stays, the others become one.
+
+    >>> tf.layers.flatten(tf.zeros([2, 3, 4])).shape.as_list()
+    [2, 12]
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "flatten", None):
+        rank = x.tensor_type.rank
+        if _is_first(data_format) and rank is not None and rank > 2:
+            x = transpose_op(x, perm=(0, *range(2, rank), 1))
+        return reshape(x, flat_shape(x))
+
+
+def flat_shape(x: Tensor) -> Any:
+    """Return the shape of `x` with all axes but the first made one: numbers, of which at most one is -1, or a tensor."""
+    shape = x.tensor_type.shape
+    if shape is not None and None not in shape[1:]:
+        rest = int(np.prod(shape[1:], dtype=np.int64))
+        return [-1 if shape[0] is None else shape[0], rest]
+    if shape is not None and shape[0] is not None:
+        return [shape[0], -1]
+    return [shape_op(x)[0], -1]
+
+
+def dropout(
+    inputs: Any, rate: Any = 0.5, noise_shape: Any = None, seed: int | None = None, training: Any = False, name: str | None = None
+) -> Any:
+    """Return the inputs with elements set to 0 at random in training, and as they are otherwise.
+
+    Args:
+      inputs: floats. rate: the probability that an element is set to 0. noise_shape: the shape of the choice. seed: op seed.
+      training: a Python bool, or a bool tensor. name: of the scope.
+
+    >>> with tf.Session() as sess:
+    ...     sess.run(tf.layers.dropout([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "dropout", None):
+        return choose(training, lambda: nn_ops.dropout(x, rate=rate, noise_shape=noise_shape, seed=seed), lambda: identity(x))
+
+
+# --- batch normalisation -------------------------------------------------------------------------------------------------
+
+
+def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, epsilon: float = 0.001, center: bool = True, scale: bool = True,
+                        beta_initializer: Any = _ZEROS, gamma_initializer: Any = _ONES, moving_mean_initializer: Any = _ZEROS,
+                        moving_variance_initializer: Any = _ONES, beta_regularizer: Any = None, gamma_regularizer: Any = None,
+                        beta_constraint: Any = None, gamma_constraint: Any = None, training: Any = False, trainable: bool = True,
+                        name: str | None = None, reuse: Any = None, renorm: bool = False, renorm_clipping: Any = None,
+                        renorm_momentum: float = 0.99, fused: bool | None = None, virtual_batch_size: Any = None,
+                        adjustment: Any = None) -> Any:  # fmt: skip
+    """Normalise each channel: in training by the batch's own mean and variance, otherwise by moving averages of them.
+
+    In training, two operations in the collection UPDATE_OPS move the averages; run them with the training op.
+
+    Args:
+      inputs: floats of known rank. axis: the axis of the channels. momentum: how much of an average stays in each step.
+      epsilon: added to the variance. center, scale: whether there is an offset `beta` and a factor `gamma`.
+      training: a Python bool, or a bool tensor. trainable: whether optimizers change `beta` and `gamma`.
+      fused: as in TensorFlow: for images (rank 4) the averaged variance is the unbiased one, unless False.
+      name: of the scope. reuse: take the variables of that scope.
+      The initializers, regularizers and constraints are those of the variables. renorm, virtual_batch_size, adjustment: not supported.
+
+    Raises:
+      ValueError: when the rank or the number of channels is not known, or for what is not supported.
+
+    >>> y = tf.layers.batch_normalization(tf.zeros([8, 3]), training=True)
+    >>> [v.name.split("/")[1] for v in tf.global_variables()], len(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+    (['gamma:0', 'beta:0', 'moving_mean:0', 'moving_variance:0'], 2)
+    """
+    if renorm or virtual_batch_size is not None or adjustment is not None:
+        raise ArgumentError("batch_normalization does not support renorm, virtual_batch_size and adjustment.")
+    x = convert_to_tensor(inputs, name="inputs")
+    with layer_scope(name, "batch_normalization", reuse):
+        rank = x.tensor_type.rank
+        if rank is None:
+            raise ArgumentError(f"Input has undefined rank: {x.shape}")
+        at = _one(axis) % rank
+        size = _known_size(x, at, "BatchNormalization")
+        dtype = dtypes.float32 if x.dtype is dtypes.float16 else x.dtype
+        gamma = _weight("gamma", [size], dtype, initializer=gamma_initializer, regularizer=gamma_regularizer, constraint=gamma_constraint,
+                        trainable=trainable) if scale else np.ones(size, dtype.np)  # fmt: skip
+        beta = _weight("beta", [size], dtype, initializer=beta_initializer, regularizer=beta_regularizer, constraint=beta_constraint,
+                       trainable=trainable) if center else np.zeros(size, dtype.np)  # fmt: skip
+        mean = _weight("moving_mean", [size], dtype, initializer=moving_mean_initializer, trainable=False)
+        variance = _weight("moving_variance", [size], dtype, initializer=moving_variance_initializer, trainable=False)
+        is_unbiased = fused if fused is not None else rank == 4
+        moments = Averages(mean, variance, 1.0 - momentum, is_unbiased)
+        result, updates = normalized(cast(x, dtype), gamma, beta, moments, axis=at, epsilon=float(epsilon), training=training)
+        for update in updates:
+            get_default_graph().add_to_collection(GraphKeys.UPDATE_OPS, update)
+        return cast(result, x.dtype)
+
+
+class Averages:
+    """The moving averages of a batch normalisation.
+
+    Args:
+      mean, variance: the variables. rate: how much of the new value enters in each step (1 - momentum).
+      is_unbiased: whether the unbiased variance is averaged.
+    """
+
+    def __init__(self, mean: Any, variance: Any, rate: float, is_unbiased: bool) -> None:
+        self.mean = mean
+        self.variance = variance
+        self.rate = rate
+        self.is_unbiased = is_unbiased
+
+
+def normalized(x: Tensor, gamma: Any, beta: Any, averages: Averages, *, axis: int, epsilon: float, training: Any) -> tuple[Any, list[Any]]:
+    """Return the normalised tensor and the operations that move the averages (none outside of training)."""
+    rank = x.tensor_type.rank or 1
+
+    def by_batch() -> list[Any]:
+        y, mean, variance = normalization.batch_norm(x, scale=gamma, offset=beta, axis=axis, epsilon=epsilon)
+        return [y, mean, normalization.unbiased(variance, x) if averages.is_unbiased else variance]
+
+    def by_averages() -> list[Any]:
+        given = [averages.mean.value(), averages.variance.value()]
+        mean, variance, factor, offset = [normalization.beside(convert_to_tensor(v), rank, axis) for v in (*given, gamma, beta)]
+        return [normalization.batch_normalization(x, mean, variance, offset=offset, scale=factor, epsilon=epsilon), *given]
+
+    if not hasattr(training, "builder") and not training:
+        return by_averages()[0], []
+    y, mean, variance = choose(training, by_batch, by_averages)
+    # Outside of training the averages themselves come back, and nothing moves.
+    return y, [_moved(averages.mean, mean, averages.rate), _moved(averages.variance, variance, averages.rate)]
+
+
+def _moved(average: Any, value: Any, rate: float) -> Any:
+    return assign_sub(average, multiply(subtract(average, value), rate), name="AssignMovingAvg")
