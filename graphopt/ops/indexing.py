@@ -12,7 +12,7 @@ from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.samples import arg, case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.array import ARRAY, reshape, shape_of, stack
-from graphopt.ops.state import check_indices
+from graphopt.ops.checks import check_indices
 
 # --- slices with begin, end, strides ------------------------------------------------------------------------------------------
 

@@ -31,10 +31,19 @@ def _at_least_matrix(x: TensorType) -> None:
 
 
 def _square(x: TensorType) -> TensorType:
+    """Return the type with both sizes of the matrix known where one is."""
     _at_least_matrix(x)
-    if x.shape is not None and None not in x.shape[-2:] and x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"Dimensions must be equal, but are {x.shape[-2]} and {x.shape[-1]}")
-    return x
+    if x.shape is None:
+        return x
+    rows, columns = x.shape[-2:]
+    if rows is not None and columns is not None and rows != columns:
+        raise ShapeError(f"Dimensions must be equal, but are {rows} and {columns}")
+    size = columns if rows is None else rows
+    return TensorType(x.dtype, (*x.shape[:-2], size, size))
+
+
+def _without_last(x: TensorType, count: int) -> TensorType:
+    return x if x.shape is None else TensorType(x.dtype, x.shape[: len(x.shape) - count])
 
 
 def _check_square(x: Any) -> None:
@@ -281,14 +290,14 @@ def _determinant_kernel(xp: Any, x: Any) -> Any:
 
 matrix_determinant_op = define_op(
     "matrix_determinant(x: float)",
-    infer=lambda x: TensorType(x.dtype, None if _square(x).shape is None else x.shape[:-2]), kernel=_determinant_kernel, vjp=_determinant_vjp, fallible=True,
+    infer=lambda x: _without_last(_square(x), 2), kernel=_determinant_kernel, vjp=_determinant_vjp, fallible=True,
     tf_name="MatrixDeterminant", public_name="matrix_determinant", samples=[case(values(_REGULAR, "f64")), case(values([_SYMMETRIC, _REGULAR], "f32"))],
     doc="Return the determinant of each matrix.", ref=f"{LINALG}/det",
 )  # fmt: skip
 
 
 def _solve_type(matrix: TensorType, rhs: TensorType, adjoint: bool) -> TensorType:
-    _square(matrix)
+    matrix = _square(matrix)
     _at_least_matrix(rhs)
     if matrix.shape is None or rhs.shape is None:
         return TensorType(rhs.dtype, rhs.shape)
@@ -429,7 +438,7 @@ def _eigen_vjp(gradients: Any, results: Any, x: Any) -> Any:
 
 self_adjoint_eig_op = define_op(
     "self_adjoint_eig(x: float) -> many()",
-    infer=lambda x: (TensorType(x.dtype, None if _square(x).shape is None else x.shape[:-1]), x), kernel=_eigen_kernel, vjp=_eigen_vjp, tf_name="SelfAdjointEigV2",
+    infer=lambda x: (_without_last(_square(x), 1), _square(x)), kernel=_eigen_kernel, vjp=_eigen_vjp, tf_name="SelfAdjointEigV2",
     public_name="self_adjoint_eig", samples=[case(values(_SYMMETRIC, "f64"), differentiable=False), case(values([_SYMMETRIC, _SYMMETRIC], "f32"), differentiable=False)],
     doc="Return the eigenvalues, the smallest first, and eigenvectors (as columns) of symmetric matrices.", ref=f"{LINALG}/eigh",
 )  # fmt: skip

@@ -19,7 +19,7 @@ from graphopt.ops.elementwise import cast, select
 from graphopt.ops.indexing import gather_op
 from graphopt.ops.layout import place_op
 from graphopt.ops.sequence import range_
-from graphopt.ops.state import check_indices
+from graphopt.ops.checks import check_indices
 
 # --- slice -----------------------------------------------------------------------------------------------------------------
 
@@ -405,7 +405,8 @@ def boolean_mask(x: Any, mask: Any, *, axis: int = 0, name: str | None = None) -
             raise ArgumentError("mask cannot be scalar.")
         if known is not None and not shapes.is_compatible(known[axis : axis + len(hits)], hits):
             raise ShapeError(f"Shapes {shapes.format_tf(known[axis : axis + len(hits)])} and {shapes.format_tf(hits)} are incompatible")
-        flat = x if len(hits) == 1 else reshape(x, _merged_shape(x, axis, len(hits)))
+        # Reshaped even where the mask is a vector: so the gradient is dense, as in TensorFlow.
+        flat = reshape(x, _merged_shape(x, axis, len(hits)))
         places = squeeze_op(where_op(reshape(mask, [-1])), axis=(1,))
         return gather_op(flat, places, axis=axis, name="GatherV2")
 

@@ -14,7 +14,7 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.array import size_op, stop_gradient
 from graphopt.ops.broadcast import broadcast_back, reduce_sum_op
 from graphopt.ops.composing import scope
-from graphopt.ops.elementwise import add, cast, divide, equal, exp, floordiv, is_finite, log, multiply, select, square, sqrt, subtract, zeros_as
+from graphopt.ops.elementwise import add, cast, divide, equal, exp, floordiv, is_finite, log, multiply, ones_as, select, square, sqrt, subtract, zeros_as
 
 REDUCE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/math"
 
@@ -99,13 +99,25 @@ def _prod_gradient_kernel(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool) ->
 
 
 def _prod_gradient_vjp(h: Any, out: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if not x.tensor_type.is_static:
-        return (reduce_sum_op(multiply(h, divide(out, broadcast_back(g, x, axis=axis, keepdims=keepdims))), axis=axis, keepdims=keepdims), None)
-    total = reduce_prod_op(x, axis=axis, keepdims=True)
-    ratio = divide(multiply(total, h), x)
-    spread = subtract(divide(reduce_sum_op(ratio, axis=axis, keepdims=True), x), divide(ratio, x))
-    back = broadcast_back(g, x, axis=axis, keepdims=keepdims)
-    return (reduce_sum_op(divide(multiply(h, total), x), axis=axis, keepdims=keepdims), multiply(back, spread))
+    to_g = reduce_sum_op(multiply(h, prod_gradient(ones_as(g), x, axis=axis, keepdims=keepdims)), axis=axis, keepdims=keepdims)
+    return to_g, multiply(broadcast_back(g, x, axis=axis, keepdims=keepdims), _product_without_two(h, x, axis))
+
+
+def _product_without_two(h: Any, x: Any, axis: Any) -> Any:
+    """Return, for each element k, the sum over all others i of h[i] times the product of all factors but i and k.
+
+    Zeros are counted, not divided by: with more than two of them every such product is 0.
+    """
+    is_zero = equal(x, 0)
+    factors = select(is_zero, ones_as(x), x)
+    terms = divide(multiply(h, reduce_prod_op(factors, axis=axis, keepdims=True)), factors)
+    zero = zeros_as(terms)
+    zeros = reduce_sum_op(cast(is_zero, x.dtype), axis=axis, keepdims=True)
+    of_zeros = reduce_sum_op(select(is_zero, terms, zero), axis=axis, keepdims=True)
+    of_others = reduce_sum_op(select(is_zero, zero, terms), axis=axis, keepdims=True)
+    one = select(is_zero, of_others, divide(of_zeros, factors))
+    two = select(is_zero, subtract(of_zeros, terms), zero)
+    return select(equal(zeros, 0), divide(subtract(of_others, terms), factors), select(equal(zeros, 1), one, select(equal(zeros, 2), two, zero)))
 
 
 prod_gradient = define_op(
@@ -118,7 +130,7 @@ reduce_prod_op = define_op(
     "reduce_prod(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
     kernel=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims), tf_name="Prod",
-    samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0]], "f64"), axis=(1,))], doc="Return the product over axes.", ref=f"{REDUCE}/reduce_prod",
+    samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [1.5, 2.0, -1.0]], "f64"), axis=(1,))], doc="Return the product over axes.", ref=f"{REDUCE}/reduce_prod",
 )  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from graphopt import dtypes, shapes
-from graphopt.errors import OutOfRangeError, ShapeError, invalid_argument
+from graphopt.errors import OutOfRangeError, ShapeError
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import arg, case, values
 from graphopt.ir.types import TensorType
-from graphopt.ops.elementwise import add, subtract
+from graphopt.ops.checks import check_indices
+from graphopt.ops.elementwise import add, negative, subtract
+from graphopt.ops.indexing import gather_op
 from graphopt.shapes import Shape
 
 STATE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf"
@@ -79,16 +81,6 @@ initialized_value = define_op(
 # --- sparse writes: pure scatters, and the variable ops made of them ------------------------------------------------------------
 
 
-def check_indices(indices: Any, limit: int) -> None:
-    """Raise InvalidArgumentError unless every index is in [0, limit)."""
-    if indices.size and (indices.min() < 0 or indices.max() >= limit):
-        flat = indices.reshape(-1)
-        bad = int(np.flatnonzero((flat < 0) | (flat >= limit))[0])
-        at = ",".join(map(str, np.unravel_index(bad, indices.shape))) if indices.ndim else ""
-        where = f"indices[{at}]" if indices.ndim else "indices"
-        raise invalid_argument(f"{where} = {flat[bad]} is not in [0, {limit})")
-
-
 def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType) -> TensorType:
     if x.shape is not None and indices.shape is not None and updates.shape is not None:
         expected: Shape = indices.shape + x.shape[1:]
@@ -110,7 +102,7 @@ checked_rows = define_op(
 )  # fmt: skip
 
 
-def _scatter(name: str, numpy_at: str | None, doc: str) -> OpDef:
+def _scatter(name: str, numpy_at: str | None, doc: str, vjp: Any = NOT_DIFFERENTIABLE) -> OpDef:
     """Define a pure scatter. Its indices have passed `checked_rows`, so it can't fail and may overwrite a variable where it stands."""
 
     def into(out: Any, x: Any, indices: Any, updates: Any) -> None:
@@ -126,13 +118,15 @@ def _scatter(name: str, numpy_at: str | None, doc: str) -> OpDef:
         into(result, result, indices, updates)
         return result
 
-    return define_op(f"{name}(x: any, indices: index, updates: same(x))", infer=_scatter_type, kernel=kernel, vjp=NOT_DIFFERENTIABLE, into=into,
+    return define_op(f"{name}(x: any, indices: index, updates: same(x))", infer=_scatter_type, kernel=kernel, vjp=vjp, into=into,
                      overwrites="x", tf_name=f"Pure{name.title().replace('_', '')}", doc=doc,
                      samples=[case("f32[5,2]", arg("i32[3]", 0, 5), "f32[3,2]"), case("f64[4]", values([[1, 1]], "i64"), "f64[1,2]")])  # fmt: skip
 
 
-rows_add = _scatter("rows_add", "add", "Return x with updates added to the given rows; repeated rows add up.")
-rows_subtract = _scatter("rows_subtract", "subtract", "Return x with updates subtracted from the given rows; repeated rows add up.")
+rows_add = _scatter("rows_add", "add", "Return x with updates added to the given rows; repeated rows add up.",
+                    (lambda g, out, x, indices, updates: g, None, lambda g, out, x, indices, updates: gather_op(g, indices)))  # fmt: skip
+rows_subtract = _scatter("rows_subtract", "subtract", "Return x with updates subtracted from the given rows; repeated rows add up.",
+                         (lambda g, out, x, indices, updates: g, None, lambda g, out, x, indices, updates: negative(gather_op(g, indices))))  # fmt: skip
 rows_update = _scatter("rows_update", None, "Return x with the given rows replaced; of repeated rows the last holds.")
 rows_multiply = _scatter("rows_multiply", "multiply", "Return x with the given rows multiplied.")
 rows_divide = _scatter("rows_divide", "divide", "Return x with the given rows divided.")

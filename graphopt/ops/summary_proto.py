@@ -44,14 +44,14 @@ class HistogramProto:
         self.bucket_limit: list[float] = list(bucket_limit)
         self.bucket: list[float] = list(bucket)
 
-    def SerializeToString(self) -> bytes:  # noqa: N802 (the name protocol buffers use)
+    def SerializeToString(self) -> bytes:
         """Return the wire format."""
         numbers = (self.min, self.max, self.num, self.sum, self.sum_squares)
         single = b"".join(bytes([i << 3 | _FIXED64]) + struct.pack("<d", v) for i, v in enumerate(numbers, 1) if v != 0.0)
         return single + _packed(6, self.bucket_limit) + _packed(7, self.bucket)
 
     @classmethod
-    def FromString(cls, data: bytes) -> HistogramProto:  # noqa: N802
+    def FromString(cls, data: bytes) -> HistogramProto:
         """Return the histogram of a wire format."""
         made = cls()
         for number, kind, value in _fields(data):
@@ -82,7 +82,7 @@ class SummaryValue:
     def __init__(self, tag: str = "", simple_value: float | None = None, histo: HistogramProto | None = None, node_name: str = "") -> None:
         self.tag = tag
         self.node_name = node_name
-        self._simple_value = None if simple_value is None else float(np.float32(simple_value))
+        self._simple_value = None if simple_value is None else _to_float32(simple_value)
         self._histo = histo
 
     @property
@@ -92,14 +92,14 @@ class SummaryValue:
 
     @simple_value.setter
     def simple_value(self, value: float) -> None:
-        self._simple_value, self._histo = float(np.float32(value)), None
+        self._simple_value, self._histo = _to_float32(value), None
 
     @property
     def histo(self) -> HistogramProto:
         """The histogram, an empty one when there is none."""
         return HistogramProto() if self._histo is None else self._histo
 
-    def HasField(self, field_name: str) -> bool:  # noqa: N802
+    def HasField(self, field_name: str) -> bool:
         """Return whether the value has that kind; ValueError for an unknown kind."""
         if field_name == "simple_value":
             return self._simple_value is not None
@@ -109,11 +109,11 @@ class SummaryValue:
             return False
         raise ValueError(f"Protocol message Value has no field {field_name}.")
 
-    def WhichOneof(self, oneof_group: str) -> str | None:  # noqa: N802
+    def WhichOneof(self, oneof_group: str) -> str | None:
         """Return the name of the kind that is set, or None."""
         return next((kind for kind in ("simple_value", "histo") if self.HasField(kind)), None)
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """Return the wire format."""
         parts = [_delimited(1, self.tag.encode())]
         if self._simple_value is not None:
@@ -125,7 +125,7 @@ class SummaryValue:
         return b"".join(parts)
 
     @classmethod
-    def FromString(cls, data: bytes) -> SummaryValue:  # noqa: N802
+    def FromString(cls, data: bytes) -> SummaryValue:
         """Return the value of a wire format."""
         made = cls()
         for number, kind, value in _fields(data):
@@ -177,11 +177,11 @@ class Summary:
     def __init__(self, value: Any = ()) -> None:
         self.value = _Values(value)
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """Return the wire format of TensorFlow's ``Summary``."""
         return b"".join(_delimited(1, value.SerializeToString()) for value in self.value)
 
-    def ParseFromString(self, serialized: Any) -> int:  # noqa: N802
+    def ParseFromString(self, serialized: Any) -> int:
         """Take over the values of a wire format, or of another `Summary`.
 
         Raises:
@@ -192,7 +192,7 @@ class Summary:
         return 0 if isinstance(serialized, Summary) else len(serialized)
 
     @classmethod
-    def FromString(cls, serialized: bytes) -> Summary:  # noqa: N802
+    def FromString(cls, serialized: bytes) -> Summary:
         """Return the summary of a wire format; ValueError when the bytes are none."""
         try:
             return cls(
@@ -208,6 +208,11 @@ class Summary:
         return isinstance(other, Summary) and self.SerializeToString() == other.SerializeToString()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _to_float32(value: Any) -> float:
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, as in TensorFlow
+        return float(np.float32(value))
 
 
 # --- the wire format ---------------------------------------------------------------------------------------------------------

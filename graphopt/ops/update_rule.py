@@ -34,7 +34,7 @@ def _sum_duplicates(xp: Any, rows: Any, indices: Any) -> Any:
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     if is_first.all():
-        return rows, indices
+        return rows.copy(), indices.copy()
     starts = np.flatnonzero(is_first)
     return np.add.reduceat(rows[order], starts, axis=0, dtype=rows.dtype), ordered[starts]
 
@@ -49,6 +49,7 @@ sum_duplicate_rows = define_op(
     "sum_duplicate_rows(rows: num, indices: index) -> many()",
     infer=_summed_types,
     kernel=_sum_duplicates,
+    host_only=True,
     fallible=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="SumDuplicateRows",

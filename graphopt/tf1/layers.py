@@ -98,9 +98,10 @@ def _one(value: Any) -> int:
 # --- dense ---------------------------------------------------------------------------------------------------------------
 
 
-def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None, bias_initializer: Any = _ZEROS,
-          kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-          bias_constraint: Any = None, trainable: bool = True, name: str | None = None, reuse: Any = None) -> Any:  # fmt: skip
+def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = None,
+          bias_initializer: Any = _ZEROS, kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+          kernel_constraint: Any = None, bias_constraint: Any = None, trainable: bool = True, name: str | None = None,
+          reuse: Any = None) -> Any:  # fmt: skip
     """Return activation(inputs @ kernel + bias), over the last axis of the inputs.
 
     Args:
@@ -323,8 +324,8 @@ def dropout(
 # --- batch normalisation -------------------------------------------------------------------------------------------------
 
 
-def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, epsilon: float = 0.001, center: bool = True, scale: bool = True,
-                        beta_initializer: Any = _ZEROS, gamma_initializer: Any = _ONES, moving_mean_initializer: Any = _ZEROS,
+def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, epsilon: float = 0.001, center: bool = True,
+                        scale: bool = True, beta_initializer: Any = _ZEROS, gamma_initializer: Any = _ONES, moving_mean_initializer: Any = _ZEROS,
                         moving_variance_initializer: Any = _ONES, beta_regularizer: Any = None, gamma_regularizer: Any = None,
                         beta_constraint: Any = None, gamma_constraint: Any = None, training: Any = False, trainable: bool = True,
                         name: str | None = None, reuse: Any = None, renorm: bool = False, renorm_clipping: Any = None,

@@ -343,7 +343,7 @@ def accumulate_n(inputs: Any, shape: Any = None, tensor_dtype: Any = None, name:
     Raises:
       ValueError: for an empty list. TypeError: when the type differs from `tensor_dtype`.
     """
-    total = add_n(inputs, name=name or "AccumulateNV2")
+    total = add_n(inputs, name=name)
     if tensor_dtype is not None and total.dtype is not dtypes.as_dtype(tensor_dtype):
         raise ArgumentTypeError(f"tensor_dtype is {dtypes.as_dtype(tensor_dtype)!r}, but input is of type {total.dtype!r}")
     if shape is not None:

@@ -1,0 +1,121 @@
+"""What a training operation knows of itself, for inspection: its stages, variables, slots and summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphopt.errors import ArgumentError
+from graphopt.graph.operation import Location, Operation, Tensor
+from graphopt.graph.variables import Variable
+
+_KEY = "training_ops"
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """One stage between the loss and the step.
+
+    Attributes:
+      name: what it does, in a few words. settings: its settings by name.
+      location: the line it comes from: the user's call, or where the user's function is defined.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
+class VariableInfo:
+    """One variable that a training operation changes.
+
+    Attributes:
+      variable: the variable. gradient: its gradient of the loss, or None.
+      final_gradient: what the stages made of it: what the optimizer gets. slots: what the optimizer keeps for it, by name.
+    """
+
+    variable: Variable
+    gradient: Any
+    final_gradient: Any
+    slots: Mapping[str, Variable]
+
+
+@dataclass(frozen=True)
+class SummaryInfo:
+    """One summary of a training operation.
+
+    Attributes:
+      tensor: the summary's tensor. tag: its tag. measured: at which place between the loss and the step.
+    """
+
+    tensor: Tensor
+    tag: str
+    measured: str
+
+
+@dataclass(frozen=True)
+class TrainingOpInfo:
+    """A training operation as it was put together.
+
+    Attributes:
+      name: the name scope. train_op: the tensor that `optimize_loss` returned; its value is the loss from before the step.
+      loss: the loss that is differentiated. apply_op: the operation that makes the step.
+      global_step: the variable that counts the steps, or None. increments_global_step: whether this operation counts.
+      learning_rate: the tensor or variable the optimizer was given, after the decay, or None. decay: the decay function, or None.
+      optimizer: the optimizer. hyper_parameters: its hyper-parameters, by name.
+      stages: in order. variables: what is changed. optimizer_variables: what the optimizer keeps besides slots.
+      summaries: in order of recording. update_ops: what happens before the loss is returned.
+      location: the user's line.
+    """
+
+    name: str
+    train_op: Tensor
+    loss: Tensor
+    apply_op: Operation
+    global_step: Any
+    increments_global_step: bool
+    learning_rate: Any
+    decay: Any
+    optimizer: Any
+    hyper_parameters: Mapping[str, Any]
+    stages: tuple[StageInfo, ...]
+    variables: tuple[VariableInfo, ...]
+    optimizer_variables: tuple[Variable, ...] = ()
+    summaries: tuple[SummaryInfo, ...] = ()
+    update_ops: tuple[Operation, ...] = ()
+    location: Location | None = field(default=None, compare=False)
+
+
+def record_training_op(info: TrainingOpInfo) -> None:
+    """Keep what a training operation knows of itself with its graph."""
+    info.train_op.graph.state.setdefault(_KEY, {})[info.train_op] = info
+
+
+def training_info(train_op: Any) -> TrainingOpInfo:
+    """Return what a training operation knows of itself.
+
+    Args:
+      train_op: what `optimize_loss` returned.
+
+    Raises:
+      ValueError: for anything else.
+
+    Example:
+      >>> w = tf.Variable(1.0)
+      >>> train_op = tf.contrib.layers.optimize_loss(w * w, None, 0.1, "SGD", clip_gradients=1.0)
+      >>> [stage.name for stage in tf.train.training_info(train_op).stages]
+      ['clip by global norm']
+    """
+    graph = getattr(train_op, "graph", None)
+    known: Mapping[Any, TrainingOpInfo] = {} if graph is None else graph.state.get(_KEY, {})
+    if not isinstance(train_op, Tensor) or train_op not in known:
+        names = ", ".join(tensor.name for tensor in known) or "none"
+        raise ArgumentError(f"{train_op!r} is not a training op: pass what optimize_loss returned (in this graph: {names}).")
+    return known[train_op]
+
+
+def training_infos(graph: Any) -> list[TrainingOpInfo]:
+    """Return what the training operations of a graph know of themselves, in order of recording."""
+    return list(graph.state.get(_KEY, {}).values())
