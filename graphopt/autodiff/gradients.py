@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from graphopt import shapes
+from graphopt.autodiff.registered import is_override_without_gradient, registered_gradient
 from graphopt.errors import ArgumentError, ArgumentTypeError, GradientError, lines
 from graphopt.graph.graph import Graph, convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
@@ -170,9 +172,13 @@ class _Walk:
             for tensor in operation.graph.sources_of(operation):
                 self.add(tensor, totals[0])
             return
+        registered = registered_gradient(operation)
+        if registered is not None:
+            self._visit_registered(operation, registered, totals)
+            return
         if opdef.vjp is NOT_DIFFERENTIABLE:
             return
-        if opdef.vjp is None:
+        if opdef.vjp is None or is_override_without_gradient(operation):
             raise _no_rule(operation)
         wanted = [t in self.active and t.dtype.is_floating for t in operation.inputs]
         if opdef.passes_slices:
@@ -184,6 +190,18 @@ class _Walk:
         for tensor, found in zip(operation.inputs, self._rules(operation, g, out, wanted), strict=True):
             if found is not None and found is not NOT_DIFFERENTIABLE and tensor in self.active and tensor.dtype.is_floating:
                 self.add(tensor, found if isinstance(found, IndexedSlices) else _fit(found, tensor))
+
+    def _visit_registered(self, operation: Operation, function: Any, totals: list[Gradient | None]) -> None:
+        """Call a gradient that the user registered: with the operation, and zeros for results without a gradient."""
+        if function is NOT_DIFFERENTIABLE:
+            return
+        found = function(operation, *[zeros_as(t) if g is None else g for t, g in zip(operation.outputs, totals, strict=True)])
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+        if len(found) != len(operation.inputs):
+            raise ArgumentError(f"Num gradients {len(found)} generated for op {operation.name} do not match num inputs {len(operation.inputs)}")
+        for i, (tensor, gradient) in enumerate(zip(operation.inputs, found, strict=True)):
+            if gradient is not None and tensor in self.active and tensor.dtype.is_floating:
+                self.add(tensor, gradient if isinstance(gradient, IndexedSlices) else _checked(gradient, tensor, operation, i))
 
     def _rules(self, operation: Operation, g: Any, out: Any, wanted: list[bool]) -> Iterable[Any]:
         """Call the op's rules: only those whose operand matters when there is one for each."""
@@ -238,6 +256,17 @@ def _fit(gradient: Any, tensor: Tensor) -> Tensor:
         return value
     fitted: Tensor = sum_like(value, tensor)
     return fitted
+
+
+def _checked(gradient: Any, tensor: Tensor, operation: Operation, index: int) -> Tensor:
+    """Return a registered gradient as a tensor; it must have the shape of what it belongs to."""
+    value = convert_to_tensor(gradient, dtype=None if hasattr(gradient, "builder") else tensor.dtype)
+    if not shapes.is_compatible(value.tensor_type.shape, tensor.tensor_type.shape):
+        raise ArgumentError(
+            lines("Incompatible shapes between op input and calculated input gradient.", f"Forward operation: {operation.name}. Input index: {index}.",
+                  f"Original input shape: {tensor.shape}. Calculated input gradient shape: {value.shape}")
+        )  # fmt: skip
+    return value if value.dtype is tensor.dtype else cast(value, tensor.dtype)  # type: ignore[no-any-return]
 
 
 def _aggregate(found: list[Gradient]) -> Gradient:

@@ -42,6 +42,7 @@ class BranchGraph(Graph):
         self._scope = outer._scope
         self._collections = outer._collections
         self._devices = list(outer._devices)
+        self._overrides = dict(outer._overrides)
         self._is_closed = False
 
     # --- what it sees ----------------------------------------------------------------------------------------------

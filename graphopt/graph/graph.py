@@ -79,6 +79,7 @@ class Graph:
         self._consumers: dict[Tensor, list[Operation]] = {}
         self._consumers_counted = 0
         self._late_edges = 0
+        self._overrides: dict[str, str] = {}
         self._writes: dict[str, int] = {}
         self.finalized = False
         self.seed: int | None = None
@@ -180,6 +181,8 @@ class Graph:
         operation.id = len(self._operations)
         self._operations.append(operation)
         self._by_name[operation.name] = operation
+        if self._overrides and operation.type in self._overrides:
+            self.state.setdefault("gradient_overrides", {})[operation] = self._overrides[operation.type]
         for scope in self._control_scopes:
             scope.seen.add(operation)
 
@@ -312,6 +315,22 @@ class Graph:
             yield
         finally:
             self._devices.pop()
+
+    @contextlib.contextmanager
+    def gradient_override_map(self, op_type_map: dict[str, str]) -> Iterator[None]:
+        """Give operations of some types, recorded inside a ``with`` block, the gradient that `RegisterGradient` has under another name.
+
+        Raises:
+          TypeError: unless the map is a dict from strings to strings.
+        """
+        if not isinstance(op_type_map, dict) or not all(isinstance(word, str) for pair in op_type_map.items() for word in pair):
+            raise ArgumentTypeError("op_type_map must be a dictionary mapping strings to strings")
+        outer = self._overrides
+        self._overrides = {**outer, **op_type_map}
+        try:
+            yield
+        finally:
+            self._overrides = outer
 
     def _device(self) -> str:
         return str(self._devices[-1]) if self._devices and isinstance(self._devices[-1], str) else ""

@@ -16,7 +16,7 @@ from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor, default_session, user_location
 from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.ir.value import Symbolic
-from graphopt.ops import picking, state
+from graphopt.ops import nd, state
 from graphopt.ops.array import identity
 from graphopt.ops.control import no_op
 from graphopt.shapes import TensorShape
@@ -336,9 +336,9 @@ scatter_mul = _scatter_function(state.scatter_mul, "multiplies")
 scatter_div = _scatter_function(state.scatter_div, "divides")
 scatter_max = _scatter_function(state.scatter_max, "takes the maximum with")
 scatter_min = _scatter_function(state.scatter_min, "takes the minimum with")
-scatter_nd_add = _scatter_function(picking.scatter_nd_add, "adds to elements or")
-scatter_nd_sub = _scatter_function(picking.scatter_nd_sub, "subtracts from elements or")
-scatter_nd_update = _scatter_function(picking.scatter_nd_update, "replaces elements or")
+scatter_nd_add = _scatter_function(nd.scatter_nd_add, "adds to elements or")
+scatter_nd_sub = _scatter_function(nd.scatter_nd_sub, "subtracts from elements or")
+scatter_nd_update = _scatter_function(nd.scatter_nd_update, "replaces elements or")
 
 
 def count_up_to(ref: Any, limit: int, *, name: str | None = None) -> Tensor:

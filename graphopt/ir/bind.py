@@ -124,6 +124,8 @@ def to_values(op: OpDef, operands: tuple[Any, ...], builder: Any, name: str | No
 
 
 def _constant_name(op: OpDef, parameter: Any, name: str | None) -> str:
+    if name is not None and name.endswith("/"):  # the name of the scope that is open now
+        return str(parameter.name)
     return f"{name or op.default_name}/{parameter.name}"
 
 

@@ -17,6 +17,7 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentTypeError
 from graphopt.ir.literals import to_array
 from graphopt.ir.opdef import OpDef, define_op
+from graphopt.ir.samples import case
 from graphopt.ir.types import TensorType
 from graphopt.ir.value import Value
 
@@ -128,6 +129,7 @@ CONST = define_op(
     kernel=lambda xp, value: value.array[()],
     tf_name="Const",
     vjp=(),
+    samples=[case(value=Literal(np.float32([[1.5, -0.0], [np.inf, 2.0]]))), case(value=Literal(np.array(3)))],
     doc="A constant.",
 )
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphopt.dtypes import float32
 from graphopt.errors import InternalError, ShapeError
 from graphopt.ir.interpret import run_program
+from graphopt.ir.node import input_node
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.program import Output, Program
+from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
+from graphopt.ops.elementwise import negative
 from graphopt.shapes import Shape
 
 # An output with such a name stands for a result that only the other branch has; nothing looks at it.
@@ -68,8 +72,11 @@ def _choose(xp: Any, pred: Any, *operands: Any, then_program: Program, else_prog
     return results
 
 
+_X = input_node("feed", "x", TensorType(float32, (2,)))
+
 choose = define_op(
     "choose(pred: bool, *operands: each; then_program, else_program, reads) -> many()",
     infer=_choose_type, kernel=_choose, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE, tf_name="Choose",
+    samples=[case(values(True, "bool"), "f32[2]", then_program=Program([Output("fetch", "y", negative(_X))]), else_program=Program([Output("fetch", "y", _X)]), reads=("feed x",))],
     doc="Run one of two programs; `reads` says which of their inputs each operand is, as 'kind name'.",
 )  # fmt: skip

@@ -177,10 +177,13 @@ def _reshaped(x: Any, sizes: list[int]) -> Any:
 
 einsum_op = define_op(
     "einsum(*xs: num; equation)",
-    infer=_einsum_type, kernel=_einsum_kernel, vjp=_einsum_vjp, expand=_einsum_expand, fallible=lambda *xs, equation: not all(x.is_static for x in xs), tf_name="Einsum",
+    infer=_einsum_type, kernel=_einsum_kernel, vjp=_einsum_vjp, expand=_einsum_expand,
+    fallible=lambda *xs, equation: not all(x.is_static for x in xs), tf_name="Einsum",
     default_name="einsum", public_name="einsum",
-    samples=[case("f64[2,3]", "f64[3,4]", equation="ij,jk->ik"), case("f64[2,2,3]", "f64[2,3,2]", equation="bij,bjk->bki"), case("f64[2,3]", "f64[2,3]", equation="ij,ij->i"),
-             case("f64[2]", "f64[3]", equation="i,j->ij"), case("f64[2,3,4]", equation="ijk->kj"), case("f64[2,3]", "f64[3,4]", "f64[4,2]", equation="ij,jk,kl->il"),
+    samples=[case("f64[2,3]", "f64[3,4]", equation="ij,jk->ik"), case("f64[2,2,3]", "f64[2,3,2]", equation="bij,bjk->bki"),
+             case("f64[2,3]", "f64[2,3]", equation="ij,ij->i"),
+             case("f64[2]", "f64[3]", equation="i,j->ij"), case("f64[2,3,4]", equation="ijk->kj"),
+             case("f64[2,3]", "f64[3,4]", "f64[4,2]", equation="ij,jk,kl->il"),
              case("f32[2,3]", "f32[3]", equation="ij,j"), case("i32[2,3]", "i32[3]", equation="ij,j->i")],
     doc="Multiply operands and sum over the axes that the result doesn't name.", ref=f"{LINALG}/einsum",
 )  # fmt: skip
@@ -277,7 +280,7 @@ def _flat(x: Any, first: list[int], second: list[int]) -> Any:
 
 def _known_or_traced(x: Any, axes: list[int]) -> list[Any]:
     known = x.tensor_type.shape
-    traced = shape_op(x) if any(known[i] is None for i in axes) else None
+    traced: Any = shape_op(x) if any(known[i] is None for i in axes) else None
     return [traced[i] if known[i] is None else known[i] for i in axes]
 
 

@@ -40,7 +40,7 @@ placeholder = define_op(
 placeholder_with_default = define_op(
     "placeholder_with_default(x: any; shape)",
     infer=lambda x, shape: TensorType(x.dtype, shape), kernel=lambda xp, x, shape: x, vjp=lambda g, out, x, shape: g, view_of="x", tf_name="PlaceholderWithDefault",
-    samples=[case("f32[2]", shape=(None,), differentiable=False)], doc="A value that may be fed, and is the operand otherwise.", ref=f"{CONTROL}/placeholder_with_default",
+    samples=[case("f32[2]", shape=(None,))], doc="A value that may be fed, and is the operand otherwise.", ref=f"{CONTROL}/placeholder_with_default",
 )  # fmt: skip
 
 
@@ -110,28 +110,44 @@ assert_op = define_op("assert(condition: bool, *data: each; summarize = 3) ->", 
 # --- actions: each takes the token of the one before, so that they keep their order -----------------------------------------
 
 
-def _print_kernel(xp: Any, token: Any, x: Any, *data: Any, message: str, summarize: int) -> Any:
+class Budget:
+    """How many more times something is printed."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        """Return True as long as there is something left, and use it up."""
+        self.left -= 1
+        return self.left >= 0
+
+
+def _print_kernel(xp: Any, token: Any, x: Any, *data: Any, message: str, summarize: int, budget: Budget | None) -> Any:
+    if budget is not None and not budget.take():
+        return np.bool_(True)
     shown = "".join(f"[{_summary(item, summarize)}]" for item in data)
     print(f"{message}{shown}", file=sys.stderr)
     return np.bool_(True)
 
 
 print_now = define_op(
-    "print_now(token: bool, x: any, *data: each; message = '', summarize = 3)",
-    infer=lambda token, x, *data, message, summarize: TensorType(dtypes.bool_, ()), kernel=_print_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE,
-    tf_name="PrintNow", doc="Write data to the standard error stream; return a token.",
+    "print_now(token: bool, x: any, *data: each; message = '', summarize = 3, budget = None)",
+    infer=lambda token, x, *data, message, summarize, budget: TensorType(dtypes.bool_, ()), kernel=_print_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE,
+    tf_name="PrintNow", samples=[case(values(True, "bool"), "f32[2]", "i32[4]", message="x: ")], doc="Write data to the standard error stream; return a token.",
 )  # fmt: skip
 
 
-def _discharge_print(ctx: Any, x: Any, *data: Any, message: str, summarize: int) -> Any:
-    ctx.act(lambda token: print_now(token, x, *data, message=message, summarize=summarize))
+def _discharge_print(ctx: Any, x: Any, *data: Any, message: str, summarize: int, budget: Budget | None) -> Any:
+    ctx.act(lambda token: print_now(token, x, *data, message=message, summarize=summarize, budget=budget))
     return x
 
 
 print_op = define_op(
-    "print(x: any, *data: each; message = '', summarize = 3)",
-    infer=lambda x, *data, message, summarize: x, discharge=_discharge_print, vjp=lambda g, out, x, *data, message, summarize: (g, *[None] * len(data)),
-    tf_name="Print", doc="Return the operand and write data to the standard error stream.", ref=f"{CONTROL}/Print",
+    "print(x: any, *data: each; message = '', summarize = 3, budget = None)",
+    infer=lambda x, *data, message, summarize, budget: x, discharge=_discharge_print,
+    vjp=lambda g, out, x, *data, message, summarize, budget: (g, *[None] * len(data)), tf_name="Print", doc="Return the operand and write data to the standard error stream.", ref=f"{CONTROL}/Print",
 )  # fmt: skip
 
 
@@ -167,7 +183,8 @@ def _py_func_kernel(xp: Any, token: Any, *xs: Any, function: Any, dtypes_out: An
 call_python = define_op(
     "call_python(token: bool, *xs: each; function, dtypes_out) -> many()",
     infer=lambda token, *xs, function, dtypes_out: (TensorType(dtypes.bool_, ()), *[TensorType(d, None) for d in dtypes_out]),
-    kernel=_py_func_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE, tf_name="CallPython", doc="Call a Python function; return a token and its results.",
+    kernel=_py_func_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE, tf_name="CallPython",
+    samples=[case(values(True, "bool"), "f32[2]", function=np.negative, dtypes_out=(dtypes.float32,))], doc="Call a Python function; return a token and its results.",
 )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _divides_integers(x: Any, y: Any) -> bool:
 
 
 _WHOLE_DIVISOR = [case(arg("i32[3,4]", -9, 9), arg("i32[4]", 1, 5)), case(values([7, -7], "i64"), values([[3], [-3]], "i64")),
-                  case(arg("f32[3]", -9, 9), arg("f32[3]", 1, 5), differentiable=False)]  # fmt: skip
+                  case(arg("f32[3]", -9, 9), arg("f32[3]", 1, 5))]  # fmt: skip
 
 floordiv = define_op(
     "floordiv(x: num, y: same(x)) -> broadcast(x, y)",
@@ -225,9 +225,11 @@ erfc = _unary("erfc", special.erfc, lambda g, out, x: multiply(g, multiply(-2.0 
               scalar="erfc({x})", doc="Return 1 - erf(x), exact for large x.")  # fmt: skip
 lgamma = _unary("lgamma", special.lgamma, lambda g, out, x: multiply(g, digamma(x)), tf_name="Lgamma", samples=POSITIVE,
                 doc="Return the logarithm of the absolute value of the gamma function.")  # fmt: skip
-digamma = _unary("digamma", special.digamma, lambda g, out, x: multiply(g, trigamma(x)), tf_name="Digamma", samples=POSITIVE,
+digamma = _unary("digamma", special.digamma, lambda g, out, x: multiply(g, polygamma(x, order=1)), tf_name="Digamma", samples=POSITIVE,
                  doc="Return the derivative of lgamma.")  # fmt: skip
-trigamma = _unary("trigamma", special.trigamma, NOT_DIFFERENTIABLE, tf_name="Polygamma", samples=POSITIVE, doc="Return the derivative of digamma.")
+polygamma = define_op("polygamma(x: float; order) -> like(x)", kernel=special.polygamma, vjp=lambda g, out, x, order: multiply(g, polygamma(x, order=order + 1)), tf_name="Polygamma",
+                      samples=[case(arg("f32[3,4]", 0.1, 3.0), order=1), case(arg("f64[4]", -3.0, 3.0), order=2), case(values([0.0, -2.0, 1e30, float("nan"), -2.5], "f64"), order=1, differentiable=False)],
+                      doc="Return the derivative of digamma of the given order, 1 or more; NaN at the poles.", ref=f"{MATH}/polygamma")  # fmt: skip
 floor = _unary("floor", lambda xp, x: xp.floor(x), NOT_DIFFERENTIABLE, tf_name="Floor", ufunc="floor", scalar="floor({x})", doc="Round towards minus infinity.")
 ceil = _unary("ceil", lambda xp, x: xp.ceil(x), NOT_DIFFERENTIABLE, tf_name="Ceil", ufunc="ceil", scalar="ceil({x})", doc="Round towards plus infinity.")
 rint = _unary("rint", lambda xp, x: xp.rint(x), NOT_DIFFERENTIABLE, tf_name="Rint", ufunc="rint", scalar="rint({x})", doc="Round to the nearest integer, halves to even.")

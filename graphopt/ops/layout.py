@@ -1,4 +1,4 @@
-"""Elements moved around: tile, pad, reverse, roll, blocks of space and depth, bits as another type."""
+"""Elements moved around: tile, reverse, roll, blocks of space and depth, bits as another type."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import numpy as np
 from graphopt import dtypes, shapes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ShapeError, invalid_argument
-from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.array import ARRAY, concat
 from graphopt.ops.elementwise import negative, zeros_as
-from graphopt.ops.indexing import strided_slice_op
-from graphopt.shapes import Shape
 
 # --- tile ------------------------------------------------------------------------------------------------------------------
 
@@ -53,9 +51,10 @@ tile_gradient = define_op(
     doc="Add up the repetitions of a tile, into the shape of x.",
 )  # fmt: skip
 
-tile_op = define_op(
+tile_op: OpDef = define_op(
     "tile(x: any, multiples: static index)",
-    infer=_tile_type, kernel=_tile_kernel, vjp=(lambda g, out, x, multiples: tile_gradient(g, x, multiples), None), fallible=lambda x, multiples: x.shape is None,
+    infer=_tile_type, kernel=_tile_kernel, vjp=(lambda g, out, x, multiples: tile_gradient(g, x, multiples), None),
+    fallible=lambda x, multiples: x.shape is None,
     linear_in=("x",), tf_name="Tile", public_name="tile",
     samples=[case("f64[2,3]", values([2, 3], "i32")), case("f32[3]", values([0], "i64")), case("f32[]", values(np.zeros(0), "i32"))],
     doc="Repeat along each axis.", ref=f"{ARRAY}/tile",
@@ -73,161 +72,6 @@ def tile(x: Any, multiples: Any, name: str | None = None) -> Any:
     return tile_op(x, multiples, name=name)
 
 
-# --- pad -------------------------------------------------------------------------------------------------------------------
-
-
-def _padded(x: TensorType, paddings: StaticOperand) -> Shape:
-    rows = paddings.type.shape
-    if rows is not None and len(rows) != 2:
-        raise ShapeError(f"Shape must be rank 2 but is rank {len(rows)}")
-    if rows is not None and rows[1] not in (2, None):
-        raise ShapeError(f"Dimension must be 2 but is {rows[1]}")
-    rank = len(x.shape) if x.shape is not None else rows[0] if rows is not None else None
-    if rank is None:
-        return None
-    if rows is not None and rows[0] not in (rank, None):
-        raise ShapeError(f"Shape must be rank {rows[0]} but is rank {rank}")
-    if paddings.value is None or x.shape is None:
-        return (None,) * rank
-    pairs = zip(paddings.value[0::2], paddings.value[1::2], strict=True)
-    return tuple([None if d is None or a is None or b is None else _padded_size(d, a, b) for d, (a, b) in zip(x.shape, pairs, strict=True)])
-
-
-def _padded_size(size: int, before: int, after: int) -> int:
-    if before < 0 or after < 0:
-        raise ShapeError(f"Paddings must be non-negative: {before}, {after}")
-    return size + before + after
-
-
-def _widths(x: Any, paddings: Any) -> list[list[int]]:
-    widths: list[list[int]] = np.asarray(paddings).tolist()
-    if len(widths) != np.ndim(x):
-        raise invalid_argument(f"The first dimension of paddings must be the rank of inputs {np.ndim(x)}, got {len(widths)}")
-    for before, after in widths:
-        if before < 0 or after < 0:
-            raise invalid_argument(f"Paddings must be non-negative: {before} {after}")
-    return widths
-
-
-def _pad_kernel(xp: Any, x: Any, paddings: Any, fill: Any) -> Any:
-    fill = b"" if fill is None and x.dtype.kind == "O" else 0 if fill is None else fill
-    widths = _widths(x, paddings)
-    return xp.pad(x, widths, mode="constant", constant_values=fill) if widths else x
-
-
-def _cut(g: Any, x: Any, paddings: Any) -> Any:
-    """Return the part of `g` that lies over `x`."""
-    begin = strided_slice_op(
-        paddings,
-        np.array([0, 0], np.int32),
-        np.array([0, 1], np.int32),
-        np.array([1, 1], np.int32),
-        begin_mask=1,
-        end_mask=1,
-        shrink_axis_mask=2,
-    )
-    return cut_op(g, x, begin)
-
-
-def _cut_kernel(xp: Any, g: Any, x: Any, begin: Any) -> Any:
-    return g[tuple([slice(b, b + d) for b, d in zip(np.asarray(begin).tolist(), np.shape(x), strict=True)])]
-
-
-def _place_kernel(xp: Any, h: Any, g: Any, begin: Any) -> Any:
-    first = np.asarray(begin).tolist()
-    return xp.pad(h, [(b, d - b - e) for b, d, e in zip(first, np.shape(g), np.shape(h), strict=True)]) if first else h
-
-
-cut_op = define_op(
-    "cut(g: any, x: any, begin: index)",
-    infer=lambda g, x, begin: TensorType(g.dtype, x.shape), kernel=_cut_kernel, vjp=(lambda h, out, g, x, begin: place_op(h, g, begin), None, None),
-    view_of="g", linear_in=("g",), tf_name="Slice", samples=[case("f64[4,3]", "f64[2,1]", values([1, 2], "i32")), case("f64[]", "f64[]", values(np.zeros(0), "i32"))],
-    doc="Return the part of g that begins at the given place and is as large as x.",
-)  # fmt: skip
-
-place_op = define_op(
-    "place(h: any, g: any, begin: index)",
-    infer=lambda h, g, begin: TensorType(h.dtype, g.shape), kernel=_place_kernel, vjp=(lambda k, out, h, g, begin: cut_op(k, h, begin), None, None),
-    view_of="h", linear_in=("h",), tf_name="Pad", samples=[case("f64[2,1]", "f64[4,3]", values([1, 2], "i32")), case("f64[]", "f64[]", values(np.zeros(0), "i32"))],
-    doc="Return zeros as large as g with h placed at the given beginning.",
-)  # fmt: skip
-
-pad_op = define_op(
-    "pad(x: any, paddings: static index)",
-    infer=lambda x, paddings: TensorType(x.dtype, _padded(x, paddings)), kernel=lambda xp, x, paddings: _pad_kernel(xp, x, paddings, None),
-    vjp=(lambda g, out, x, paddings: _cut(g, x, paddings), None), fallible=True, view_of="x", linear_in=("x",), tf_name="Pad",
-    samples=[case("f64[2,3]", values([[1, 0], [2, 1]], "i32")), case("i32[2]", values([[0, 2]], "i64"))], doc="Surround with zeros.", ref=f"{ARRAY}/pad",
-)  # fmt: skip
-
-pad_value_op = define_op(
-    "pad_value(x: any, paddings: static index, constant_values: same(x))",
-    infer=lambda x, paddings, constant_values: TensorType(x.dtype, _padded(x, paddings)), kernel=_pad_kernel,
-    vjp=(lambda g, out, x, paddings, constant_values: _cut(g, x, paddings), None, None), fallible=True, view_of="x", tf_name="PadV2",
-    samples=[case("f64[2,3]", values([[1, 0], [2, 1]], "i32"), values(3.0, "f64"), differentiable=False)], doc="Surround with a given value.", ref=f"{ARRAY}/pad",
-)  # fmt: skip
-
-
-def _mirror_index(size: int, before: int, after: int, mode: str) -> Any:
-    """Return which element stands at each place of a padded axis."""
-    reach = size - (mode == "reflect")
-    if before > reach or after > reach:
-        raise invalid_argument(f"paddings must be {'less than' if mode == 'reflect' else 'no greater than'} the dimension size: {before}, {after}"
-                               f" {'not less than' if mode == 'reflect' else 'greater than'} {size}")  # fmt: skip
-    return np.pad(np.arange(size), (before, after), mode=mode)  # type: ignore[call-overload]
-
-
-def _mirror_kernel(xp: Any, x: Any, paddings: Any, mode: str) -> Any:
-    for axis, (before, after) in enumerate(_widths(x, paddings)):
-        if before or after:
-            x = xp.take(x, _mirror_index(np.shape(x)[axis], before, after, mode), axis)
-    return x
-
-
-def _mirror_gradient_kernel(xp: Any, g: Any, x: Any, paddings: Any, mode: str) -> Any:
-    for axis, (before, after) in enumerate(_widths(x, paddings)):
-        if before or after:
-            index = _mirror_index(np.shape(x)[axis], before, after, mode)
-            hits = (index[None, :] == np.arange(np.shape(x)[axis])[:, None]).astype(g.dtype)
-            g = xp.moveaxis(xp.tensordot(hits, g, ([1], [axis])), 0, axis)
-    return g
-
-
-mirror_pad_gradient = define_op(
-    "mirror_pad_gradient(g: float, x: any, paddings: index; mode)",
-    infer=lambda g, x, paddings, mode: TensorType(g.dtype, x.shape), kernel=_mirror_gradient_kernel,
-    vjp=(lambda h, out, g, x, paddings, mode: mirror_pad_op(h, paddings, mode=mode), None, None), view_of="g", linear_in=("g",), tf_name="MirrorPadGrad",
-    samples=[case("f64[4,7]", "f64[2,3]", values([[1, 1], [2, 2]], "i32"), mode="reflect")], doc="Add up what a mirrored element was copied to.",
-)  # fmt: skip
-
-mirror_pad_op = define_op(
-    "mirror_pad(x: any, paddings: static index; mode)",
-    infer=lambda x, paddings, mode: TensorType(x.dtype, _padded(x, paddings)), kernel=_mirror_kernel,
-    vjp=(lambda g, out, x, paddings, mode: mirror_pad_gradient(g, x, paddings, mode=mode), None), fallible=True, view_of="x", linear_in=("x",), tf_name="MirrorPad",
-    samples=[case("f64[2,3]", values([[1, 1], [2, 2]], "i32"), mode="reflect"), case("f64[2,3]", values([[2, 1], [3, 0]], "i32"), mode="symmetric")],
-    doc="Surround with the tensor's own mirror image, without its edge (reflect) or with it (symmetric).", ref=f"{ARRAY}/pad",
-)  # fmt: skip
-
-
-def pad(x: Any, paddings: Any, *, mode: str = "CONSTANT", constant_values: Any = 0, name: str | None = None) -> Any:
-    """Return `x` with a border.
-
-    Args:
-      x: any tensor. paddings: for each axis how many elements come before and after.
-      mode: "CONSTANT", "REFLECT" or "SYMMETRIC", in either case. constant_values: a scalar for "CONSTANT". name: name of the operation.
-
-    Raises:
-      ValueError: for an unknown mode.
-    """
-    kind = mode.upper()
-    if kind == "CONSTANT":
-        if not hasattr(constant_values, "builder") and np.ndim(constant_values) == 0 and constant_values == 0:
-            return pad_op(x, paddings, name=name)
-        return pad_value_op(x, paddings, constant_values, name=name)
-    if kind not in ("REFLECT", "SYMMETRIC"):
-        raise ArgumentError(f"Unknown padding mode: {mode}")
-    return mirror_pad_op(x, paddings, mode=kind.lower(), name=name)
-
-
 # --- reverse and roll ----------------------------------------------------------------------------------------------------------
 
 
@@ -239,9 +83,10 @@ def _reverse_type(x: TensorType, axis: tuple[int, ...]) -> TensorType:
     return x
 
 
-reverse_op = define_op(
+reverse_op: OpDef = define_op(
     "reverse(x: any; axis)",
-    infer=_reverse_type, kernel=lambda xp, x, axis: xp.flip(x, axis) if axis else x, vjp=lambda g, out, x, axis: reverse_op(g, axis=axis), view_of="x", linear_in=("x",),
+    infer=_reverse_type, kernel=lambda xp, x, axis: xp.flip(x, axis) if axis else x, vjp=lambda g, out, x, axis: reverse_op(g, axis=axis),
+    view_of="x", linear_in=("x",),
     tf_name="ReverseV2", samples=[case("f64[2,3]", axis=(0,)), case("f32[2,3,4]", axis=(-1, 1)), case("i32[3]", axis=())],
     doc="Reverse the order along axes.", ref=f"{ARRAY}/reverse",
 )  # fmt: skip
@@ -272,11 +117,13 @@ def _reverse_sequence_kernel(xp: Any, x: Any, seq_lengths: Any, seq_axis: int, b
     return xp.take_along_axis(x, xp.reshape(index, [d if i in (seq, lead) else 1 for i, d in enumerate(np.shape(x))]), seq)
 
 
-reverse_sequence_op = define_op(
+reverse_sequence_op: OpDef = define_op(
     "reverse_sequence(x: any, seq_lengths: index; seq_axis, batch_axis = 0)",
     infer=_reverse_sequence_type, kernel=_reverse_sequence_kernel,
-    vjp=lambda g, out, x, seq_lengths, **axes: (reverse_sequence_op(g, seq_lengths, **axes), None), fallible=True, linear_in=("x",), tf_name="ReverseSequence",
-    samples=[case("f64[2,3,4]", values([2, 3], "i32"), seq_axis=1), case("f64[3,2]", values([1, 3], "i64"), seq_axis=0, batch_axis=1)],
+    vjp=lambda g, out, x, seq_lengths, **axes: (reverse_sequence_op(g, seq_lengths, **axes), None), fallible=True, linear_in=("x",),
+    tf_name="ReverseSequence",
+    samples=[case("f32[1,2]", values([3], "i32"), seq_axis=1, error="seq_lens out of range"),
+             case("f64[2,3,4]", values([2, 3], "i32"), seq_axis=1), case("f64[3,2]", values([1, 3], "i64"), seq_axis=0, batch_axis=1)],
     doc="Reverse the first elements of each row: as many as the row's length says.", ref=f"{ARRAY}/reverse_sequence",
 )  # fmt: skip
 
@@ -285,9 +132,10 @@ def _roll_kernel(xp: Any, x: Any, shift: Any, axis: tuple[int, ...]) -> Any:
     return xp.roll(x, tuple(np.asarray(shift).reshape(-1).tolist()), axis)
 
 
-roll_op = define_op(
+roll_op: OpDef = define_op(
     "roll(x: any, shift: index; axis)",
-    infer=lambda x, shift, axis: x, kernel=_roll_kernel, vjp=lambda g, out, x, shift, axis: (roll_op(g, negative(shift), axis=axis), None), linear_in=("x",), tf_name="Roll",
+    infer=lambda x, shift, axis: x, kernel=_roll_kernel, vjp=lambda g, out, x, shift, axis: (roll_op(g, negative(shift), axis=axis), None),
+    linear_in=("x",), tf_name="Roll",
     samples=[case("f64[4,2]", values(1, "i32"), axis=(0,)), case("f32[3,4]", values([1, -2], "i32"), axis=(0, 1))],
     doc="Move elements along axes; what leaves at one end comes back at the other.", ref=f"{ARRAY}/roll",
 )  # fmt: skip
@@ -344,14 +192,16 @@ def _depth_to_space(xp: Any, x: Any, block_size: int) -> Any:
 
 space_to_depth_op = define_op(
     "space_to_depth(x: any; block_size)",
-    infer=_depth_type, kernel=_space_to_depth, vjp=lambda g, out, x, block_size: depth_to_space_op(g, block_size=block_size), view_of="x", linear_in=("x",),
+    infer=_depth_type, kernel=_space_to_depth, vjp=lambda g, out, x, block_size: depth_to_space_op(g, block_size=block_size), view_of="x",
+    linear_in=("x",),
     fallible=lambda x, block_size: not x.is_static, tf_name="SpaceToDepth", samples=[case("f64[1,4,6,2]", block_size=2)],
     doc="Move blocks of height and width into the last axis.", ref=f"{ARRAY}/space_to_depth",
 )  # fmt: skip
 
-depth_to_space_op = define_op(
+depth_to_space_op: OpDef = define_op(
     "depth_to_space(x: any; block_size)",
-    infer=_space_type, kernel=_depth_to_space, vjp=lambda g, out, x, block_size: space_to_depth_op(g, block_size=block_size), view_of="x", linear_in=("x",),
+    infer=_space_type, kernel=_depth_to_space, vjp=lambda g, out, x, block_size: space_to_depth_op(g, block_size=block_size), view_of="x",
+    linear_in=("x",),
     fallible=lambda x, block_size: not x.is_static, tf_name="DepthToSpace", samples=[case("f64[1,2,3,8]", block_size=2)],
     doc="Move parts of the last axis into blocks of height and width.", ref=f"{ARRAY}/depth_to_space",
 )  # fmt: skip
@@ -372,18 +222,20 @@ def _even_type(x: TensorType, num: int, axis: int) -> tuple[TensorType, ...]:
 
 
 def _even_kernel(xp: Any, x: Any, num: int, axis: int) -> Any:
-    if np.shape(x)[axis] % num:
-        raise invalid_argument(
-            f"Number of ways to split should evenly divide the split dimension, but got split_dim {axis} (size = {np.shape(x)[axis]}) and num_split {num}"
-        )
+    size = np.shape(x)[axis]
+    if size % num:
+        message = "Number of ways to split should evenly divide the split dimension"
+        raise invalid_argument(f"{message}, but got split_dim {axis} (size = {size}) and num_split {num}")
     return tuple(xp.split(x, num, axis))
 
 
 split_even = define_op(
     "split_even(x: any; num, axis = 0) -> many()",
-    infer=_even_type, kernel=_even_kernel, vjp=lambda g, out, x, num, axis: concat([zeros_as(o) if d is None else d for d, o in zip(g, out, strict=True)], axis),
+    infer=_even_type, kernel=_even_kernel,
+    vjp=lambda g, out, x, num, axis: concat([zeros_as(o) if d is None else d for d, o in zip(g, out, strict=True)], axis),
     fallible=lambda x, num, axis: not x.is_static, view_of="x", tf_name="Split", default_name="split", public_name="split",
-    samples=[case("f64[2,6]", num=2, axis=1), case("f32[3]", num=3), case("f64[2,2]", num=1, axis=-1)], doc="Split along an axis into equal parts.", ref=f"{ARRAY}/split",
+    samples=[case("f64[2,6]", num=2, axis=1), case("f32[3]", num=3), case("f64[2,2]", num=1, axis=-1)],
+    doc="Split along an axis into equal parts.", ref=f"{ARRAY}/split",
 )  # fmt: skip
 
 # --- several at once -----------------------------------------------------------------------------------------------------------
@@ -391,7 +243,8 @@ split_even = define_op(
 # The results are copies: memory that several results share with several operands is more than `view_of` can say.
 identity_n = define_op(
     "identity_n(*xs: each) -> many()",
-    infer=lambda *xs: tuple(xs), kernel=lambda xp, *xs: tuple([xp.array(x) for x in xs]), vjp=lambda g, out, *xs: tuple(g), tf_name="IdentityN",
+    infer=lambda *xs: tuple(xs), kernel=lambda xp, *xs: tuple([xp.array(x) for x in xs]), vjp=lambda g, out, *xs: tuple(g),
+    tf_name="IdentityN",
     samples=[case("f64[2,3]", "i32[3]"), case("f32[]")], doc="Return the operands.", ref=f"{ARRAY}/identity_n",
 )  # fmt: skip
 
@@ -421,7 +274,8 @@ def _bitcast_kernel(xp: Any, x: Any, dtype: DType) -> Any:
 
 bitcast_op = define_op(
     "bitcast(x: any; dtype)",
-    infer=_bitcast_type, kernel=_bitcast_kernel, vjp=NOT_DIFFERENTIABLE, view_of="x", fallible=lambda x, dtype: not x.is_static, tf_name="Bitcast",
+    infer=_bitcast_type, kernel=_bitcast_kernel, vjp=NOT_DIFFERENTIABLE, view_of="x", fallible=lambda x, dtype: not x.is_static,
+    tf_name="Bitcast",
     samples=[case("f32[3]", dtype=dtypes.int32), case("f64[2]", dtype=dtypes.uint8), case("i16[3,2]", dtype=dtypes.float32)],
     doc="Read the same bits as another element type.", ref=f"{ARRAY}/bitcast",
 )  # fmt: skip

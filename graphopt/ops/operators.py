@@ -59,7 +59,7 @@ def _logic(on_truth: Binary, on_bits: Binary) -> Binary:
     """Return the function that combines bools by `on_truth` and whole numbers by `on_bits`."""
 
     def combine(x: Any, y: Any, name: str) -> Any:
-        symbolic = x if isinstance(x, Symbolic) else y
+        symbolic: Any = x if isinstance(x, Symbolic) else y
         return (on_bits if symbolic.dtype.is_integer else on_truth)(x, y, name=name)
 
     return combine

@@ -96,8 +96,10 @@ def _searchsorted_kernel(xp: Any, rows: Any, wanted: Any, side: str, dtype: DTyp
 
 searchsorted_op = define_op(
     "searchsorted(rows: num, wanted: same(rows); side = 'left', dtype)",
-    infer=_searchsorted_type, kernel=_searchsorted_kernel, vjp=NOT_DIFFERENTIABLE, host_only=True, tf_name="SearchSorted", default_name="searchsorted",
-    samples=[case(values([[1.0, 3.0, 3.0, 5.0], [0.0, 2.0, 4.0, 6.0]]), "f32[2,3]", dtype=dtypes.int32), case(values([1, 2, 2], "i32"), "i32[4]", side="right", dtype=dtypes.int64)],
+    infer=_searchsorted_type, kernel=_searchsorted_kernel, vjp=NOT_DIFFERENTIABLE, host_only=True, tf_name="SearchSorted",
+    default_name="searchsorted",
+    samples=[case(values([[1.0, 3.0, 3.0, 5.0], [0.0, 2.0, 4.0, 6.0]]), "f32[2,3]", dtype=dtypes.int32),
+             case(values([1, 2, 2], "i32"), "i32[4]", side="right", dtype=dtypes.int64)],
     doc="Return where elements would have to stand in sorted rows.", ref=f"{ARRAY}/searchsorted",
 )  # fmt: skip
 
@@ -125,15 +127,20 @@ def _unique_kernel(xp: Any, x: Any, dtype: DType) -> Any:
 
 unique_op = define_op(
     "unique(x: any; dtype) -> many()",
-    infer=lambda x, dtype: _unique_type(x, dtype)[:2], kernel=lambda xp, x, dtype: _unique_kernel(xp, x, dtype)[:2], host_only=True, tf_name="Unique",
-    samples=[case(values([4, 1, 4, 2, 1], "i32"), dtype=dtypes.int32), case(values([0.5, 0.5], "f64"), dtype=dtypes.int64, differentiable=False)],
-    doc="Return the distinct elements of a vector in order of first appearance, and for each element its number among them.", ref=f"{ARRAY}/unique",
+    infer=lambda x, dtype: _unique_type(x, dtype)[:2], kernel=lambda xp, x, dtype: _unique_kernel(xp, x, dtype)[:2], host_only=True,
+    tf_name="Unique",
+    samples=[case(values([4, 1, 4, 2, 1], "i32"), dtype=dtypes.int32),
+             case(values([0.5, 0.5], "f64"), dtype=dtypes.int64, differentiable=False)],
+    doc="Return the distinct elements of a vector in order of first appearance, and for each element its number among them.",
+    ref=f"{ARRAY}/unique",
 )  # fmt: skip
 
 unique_with_counts_op = define_op(
     "unique_with_counts(x: any; dtype) -> many()",
-    infer=_unique_type, kernel=_unique_kernel, host_only=True, tf_name="UniqueWithCounts", samples=[case(values([4, 1, 4, 2, 1], "i64"), dtype=dtypes.int32)],
-    doc="Return the distinct elements of a vector, for each element its number among them, and how often each comes.", ref=f"{ARRAY}/unique_with_counts",
+    infer=_unique_type, kernel=_unique_kernel, host_only=True, tf_name="UniqueWithCounts",
+    samples=[case(values([4, 1, 4, 2, 1], "i64"), dtype=dtypes.int32)],
+    doc="Return the distinct elements of a vector, for each element its number among them, and how often each comes.",
+    ref=f"{ARRAY}/unique_with_counts",
 )  # fmt: skip
 
 # --- one tensor among several, several in one ------------------------------------------------------------------------------------
@@ -169,7 +176,8 @@ def _partition_vjp(g: Any, out: Any, data: Any, partitions: Any, num: int) -> An
 dynamic_partition_op = define_op(
     "dynamic_partition(data: any, partitions: i32; num) -> many()",
     infer=_partition_type, kernel=_partition_kernel, vjp=_partition_vjp, host_only=True, fallible=True, tf_name="DynamicPartition",
-    samples=[case("f64[5,2]", values([2, 0, 2, 0, 0], "i32"), num=3), case("f64[2,3]", values([[0, 1, 0], [1, 1, 0]], "i32"), num=2)],
+    samples=[case("f32[2]", values([0, 2], "i32"), num=2, error="partitions[1] = 2 is not in [0, 2)"),
+             case("f64[5,2]", values([2, 0, 2, 0, 0], "i32"), num=3), case("f64[2,3]", values([[0, 1, 0], [1, 1, 0]], "i32"), num=2)],
     doc="Divide elements among several tensors by their partition number.", ref=f"{ARRAY}/dynamic_partition",
 )  # fmt: skip
 
@@ -201,9 +209,12 @@ def _stitch_kernel(xp: Any, *parts: Any, count: int) -> Any:
 
 dynamic_stitch_op = define_op(
     "dynamic_stitch(*parts: each; count)",
-    infer=_stitch_type, kernel=_stitch_kernel, vjp=lambda g, out, *parts, count: (*[None] * count, *[gather_op(g, i, axis=0) for i in parts[:count]]),
+    infer=_stitch_type, kernel=_stitch_kernel,
+    vjp=lambda g, out, *parts, count: (*[None] * count, *[gather_op(g, i, axis=0) for i in parts[:count]]),
     host_only=True, fallible=True, tf_name="DynamicStitch",
-    samples=[case(values([0, 3], "i32"), values([1, 2], "i32"), "f64[2,2]", "f64[2,2]", count=2), case(values(1, "i32"), values([[0, 2]], "i32"), "f64[]", "f64[1,2]", count=2)],
+    samples=[case(values([-1], "i32"), "f32[1]", count=1, error="indices[0] is out of range"),
+             case(values([0, 3], "i32"), values([1, 2], "i32"), "f64[2,2]", "f64[2,2]", count=2),
+             case(values(1, "i32"), values([[0, 2]], "i32"), "f64[]", "f64[1,2]", count=2)],
     doc="Put data at indices, several tensors into one; of repeated places the last holds.", ref=f"{ARRAY}/dynamic_stitch",
 )  # fmt: skip
 
@@ -212,7 +223,8 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, *, name: 
     """Return the elements of `data` divided among `num_partitions` tensors.
 
     Args:
-      data: any tensor. partitions: int32, a partition number for each element or slice. num_partitions: an int. name: name of the operation.
+      data: any tensor. partitions: int32,
+      a partition number for each element or slice. num_partitions: an int. name: name of the operation.
     """
     parts = dynamic_partition_op(data, partitions, num=int(num_partitions), name=name)
     return list(parts) if isinstance(parts, tuple) else [parts]
@@ -249,9 +261,13 @@ def _bincount_kernel(xp: Any, x: Any, *weights: Any, minlength: int, maxlength: 
 
 bincount_op = define_op(
     "bincount(x: index, *weights: num; minlength = 0, maxlength = None, dtype)",
-    infer=lambda x, *weights, minlength, maxlength, dtype: TensorType(dtype, (None,)), kernel=_bincount_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE,
-    tf_name="Bincount", default_name="bincount", samples=[case(values([1, 3, 3, 0, 3], "i32"), dtype=dtypes.int32),
-                                                          case(values([1, 3, 0], "i32"), "f32[3]", minlength=6, maxlength=3, dtype=dtypes.float32)],
+    infer=lambda x, *weights, minlength, maxlength, dtype: TensorType(dtype, (None,)), kernel=_bincount_kernel, host_only=True,
+    fallible=True, vjp=NOT_DIFFERENTIABLE,
+    tf_name="Bincount", default_name="bincount",
+    samples=[case(values([-1], "i32"), dtype=dtypes.int32, error="Input arr must be non-negative!"),
+             case(values([1, 3, 3, 0, 3], "i32"), dtype=dtypes.int32),
+                                                          case(values([1, 3, 0], "i32"), "f32[3]", minlength=6, maxlength=3,
+                                                               dtype=dtypes.float32)],
     doc="Count how often each number comes, or add up its weights.", ref=f"{ARRAY}/math/bincount",
 )  # fmt: skip
 

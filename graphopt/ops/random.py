@@ -28,14 +28,15 @@ from graphopt.ops.picking import slice_op
 RANDOM = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/random"
 
 _START = values(512, "i64")
-_PAIR = {"seed": 1234, "seed2": 7}
+_PAIR: dict[str, Any] = {"seed": 1234, "seed2": 7}
 
 # --- pure: what a counter gives --------------------------------------------------------------------------------------------------
 
 
 def _pure(signature: str, infer: Any, kernel: Any, samples: Any, doc: str, fallible: bool = False) -> OpDef:
     name = signature.partition("(")[0]
-    return define_op(signature, infer=infer, kernel=kernel, vjp=NOT_DIFFERENTIABLE, host_only=True, fallible=fallible, samples=samples, doc=doc,
+    return define_op(signature, infer=infer, kernel=kernel, vjp=NOT_DIFFERENTIABLE, host_only=True, fallible=fallible, samples=samples,
+                     doc=doc,
                      tf_name="".join(part.title() for part in name.split("_")))  # fmt: skip
 
 
@@ -70,7 +71,8 @@ draw_normal = _pure(
     _draw_samples("float16", "float32", "float64"),
     "Return the normals at a counter.",
 )
-draw_truncated = _pure("draw_truncated" + _DRAW, _drawn_type, _drawing(philox.truncated_normal), _draw_samples("float16", "float32", "float64"),
+draw_truncated = _pure("draw_truncated" + _DRAW, _drawn_type, _drawing(philox.truncated_normal),
+                       _draw_samples("float16", "float32", "float64"),
                        "Return the normals between -2 and 2 at a counter.")  # fmt: skip
 
 
@@ -84,7 +86,9 @@ def _draw_int_kernel(xp: Any, counter: Any, shape: Any, low: Any, high: Any, see
 draw_int = _pure(
     "draw_int(counter: i64, shape: static index, low: index, high: same(low); seed, seed2)",
     lambda counter, shape, low, high, seed, seed2: TensorType(low.dtype, shape_from(shape)), _draw_int_kernel,
-    [case(_START, values([5], "i32"), values(-3, "i32"), values(9, "i32"), **_PAIR), case(_START, values([2], "i32"), values(0, "i64"), values(9, "i64"), **_PAIR)],
+    [case(_START, values([5], "i32"), values(3, "i32"), values(3, "i32"), **_PAIR, error="Need minval < maxval, got 3 >= 3"),
+     case(_START, values([5], "i32"), values(-3, "i32"), values(9, "i32"), **_PAIR),
+     case(_START, values([2], "i32"), values(0, "i64"), values(9, "i64"), **_PAIR)],
     "Return the integers of [low, high) at a counter.", fallible=True,
 )  # fmt: skip
 
@@ -96,7 +100,8 @@ def _draw_order_kernel(xp: Any, counter: Any, x: Any, seed: int, seed2: int) -> 
 
 
 draw_order = _pure("draw_order(counter: i64, x: any; seed, seed2)", lambda counter, x, seed, seed2: x, _draw_order_kernel,
-                   [case(_START, "f32[5,2]", **_PAIR), case(_START, "i32[]", **_PAIR)], "Return the rows of x in the order at a counter.")  # fmt: skip
+                   [case(_START, "f32[5,2]", **_PAIR), case(_START, "i32[]", **_PAIR)],
+                   "Return the rows of x in the order at a counter.")  # fmt: skip
 
 
 def _classes_type(
@@ -121,7 +126,8 @@ def _classes_kernel(xp: Any, counter: Any, logits: Any, num_samples: Any, seed: 
 
 
 draw_classes = _pure("draw_classes(counter: i64, logits: num, num_samples: static i32; seed, seed2, dtype)", _classes_type, _classes_kernel,
-                     [case(_START, "f32[2,3]", values(4, "i32"), **_PAIR, dtype=dtypes.int64)], "Return drawn classes at a counter.", fallible=True)  # fmt: skip
+                     [case(_START, "f32[2,3]", values(4, "i32"), **_PAIR, dtype=dtypes.int64)], "Return drawn classes at a counter.",
+                     fallible=True)  # fmt: skip
 
 
 def _gamma_type(shape: StaticOperand, alpha: TensorType) -> TensorType:
@@ -129,9 +135,11 @@ def _gamma_type(shape: StaticOperand, alpha: TensorType) -> TensorType:
     return TensorType(alpha.dtype, None if sizes is None or alpha.shape is None else sizes + alpha.shape)
 
 
-draw_gamma = _pure("draw_gamma(counter: i64, shape: static index, alpha: float; seed, seed2)", lambda counter, shape, alpha, seed, seed2: _gamma_type(shape, alpha),
+draw_gamma = _pure("draw_gamma(counter: i64, shape: static index, alpha: float; seed, seed2)",
+                   lambda counter, shape, alpha, seed, seed2: _gamma_type(shape, alpha),
                    lambda xp, counter, shape, alpha, seed, seed2: philox.gamma(seed, seed2, int(counter), _to_sizes(shape), alpha),
-                   [case(_START, values([3], "i32"), arg("f32[2]", 0.5, 3.0), **_PAIR)], "Return gamma variables of rate 1 at a counter.")  # fmt: skip
+                   [case(_START, values([3], "i32"), arg("f32[2]", 0.5, 3.0), **_PAIR)],
+                   "Return gamma variables of rate 1 at a counter.")  # fmt: skip
 
 
 def _increment(drawn_shape: tuple[int, ...], kind: str) -> int:
@@ -151,14 +159,15 @@ counter_after = define_op(
     "counter_after(counter: i64, drawn: any; kind)",
     infer=lambda counter, drawn, kind: counter, kernel=_counter_kernel, vjp=NOT_DIFFERENTIABLE, tf_name="CounterAfter",
     expand=lambda counter, drawn, kind: add(counter, np.int64(_increment(drawn.tensor_type.shape, kind))),
-    samples=[case(_START, "f32[2,3]", kind="uniform"), case(_START, "i64[2,3]", kind="multinomial"), case(_START, "f32[5]", kind="shuffle")],
+    samples=[case(_START, "f32[2,3]", kind="uniform"), case(_START, "i64[2,3]", kind="multinomial"),
+             case(_START, "f32[5]", kind="shuffle")],
     doc="Return the counter after the drawn values.",
 )  # fmt: skip
 
 # --- recorded: what moves the counter --------------------------------------------------------------------------------------------
 
 
-def _seeds(ctx: Any, seed: int | None, seed2: int | None) -> dict[str, int]:
+def _seeds(ctx: Any, seed: int | None, seed2: int | None) -> dict[str, Any]:
     """Return the seeds the current operation draws with: what isn't given comes from its name, or from the session's entropy."""
     if seed is not None and seed2 is not None:
         return {"seed": seed, "seed2": seed2}
@@ -177,7 +186,8 @@ def _recorded(
         ctx.set_counter(counter_after(counter, drawn, kind=kind))
         return drawn
 
-    return define_op(f"{name}({operands}; seed, seed2{attributes})", infer=lambda *types, seed, seed2, **rest: infer(*types, **rest), discharge=discharge, vjp=vjp,
+    return define_op(f"{name}({operands}; seed, seed2{attributes})", infer=lambda *types, seed, seed2, **rest: infer(*types, **rest),
+                     discharge=discharge, vjp=vjp,
                      tf_name=tf_name, doc=doc, ref=f"{RANDOM}/{name.removeprefix('random_')}")  # fmt: skip
 
 
@@ -202,11 +212,13 @@ random_normal_op = _recorded(
 truncated_normal_op = _recorded("truncated_normal", _SHAPE, ", dtype", draw_truncated, "truncated_normal", _shaped, "TruncatedNormal",
                                 "Draw from the standard normal distribution between -2 and 2.")  # fmt: skip
 random_int_op = _recorded("random_uniform_int", f"{_SHAPE}, low: index, high: same(low)", "", draw_int, "uniform_int",
-                          lambda shape, low, high: TensorType(low.dtype, shape_from(shape)), "RandomUniformInt", "Draw integers of [low, high).")  # fmt: skip
+                          lambda shape, low, high: TensorType(low.dtype, shape_from(shape)), "RandomUniformInt",
+                          "Draw integers of [low, high).")  # fmt: skip
 random_shuffle_op = _recorded(
     "random_shuffle", "x: any", "", draw_order, "shuffle", lambda x: x, "RandomShuffle", "Put the rows in random order.", vjp=None
 )
-multinomial_op = _recorded("multinomial", "logits: num, num_samples: static i32", ", dtype", draw_classes, "multinomial", multinomial_type, "Multinomial",
+multinomial_op = _recorded("multinomial", "logits: num, num_samples: static i32", ", dtype", draw_classes, "multinomial", multinomial_type,
+                           "Multinomial",
                            "Draw classes by their log-odds.")  # fmt: skip
 random_gamma_op = _recorded(
     "random_gamma",
@@ -223,7 +235,7 @@ random_gamma_op = _recorded(
 # --- what users call -------------------------------------------------------------------------------------------------------------
 
 
-def _given(op_seed: int | None) -> dict[str, int | None]:
+def _given(op_seed: int | None) -> dict[str, Any]:
     """Return the seeds of an op made now: TensorFlow's pair when the op has one, else its graph's and None, for its name to decide."""
     graph_seed: int | None = getattr(current_builder(), "seed", None)
     if op_seed is None:

@@ -11,7 +11,8 @@ from graphopt.errors import invalid_argument
 from graphopt.ir.opdef import define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
-from graphopt.ops.reduce import reduce_max_op, reduce_mean_op, reduce_min_op, reduce_prod_op, reduce_sum_op
+from graphopt.ops.broadcast import reduce_sum_op
+from graphopt.ops.reduce import reduce_max_op, reduce_mean_op, reduce_min_op, reduce_prod_op
 
 _KERNELS: dict[str, Any] = {
     "sum": reduce_sum_op.kernel,
@@ -39,6 +40,7 @@ reduce_along = define_op(
     fallible=True,
     tf_name="Sum",
     samples=[
+        case("f32[2]", values(1, "i32"), kind="sum", error="Invalid reduction dimension"),
         case("f32[2,3]", values([1], "i32"), kind="sum", differentiable=False),
         case("f32[2,3]", values(-2, "i32"), kind="max", keepdims=True, differentiable=False),
     ],

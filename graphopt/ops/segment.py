@@ -106,7 +106,9 @@ def _extreme_vjp(total: Any, pick: Any) -> Any:
     return rule
 
 
+_UNORDERED = case("f32[3]", values([1, 0, 2], "i32"), error="segment ids are not increasing")
 _SORTED = [
+    _UNORDERED,
     case("f64[5,2]", values([0, 0, 2, 2, 3], "i32")),
     case("f64[3]", values([0, 1, 1], "i64")),
     case("i32[3]", values([0, 0, 1], "i32")),
@@ -114,8 +116,10 @@ _SORTED = [
 
 
 def _sorted(name: str, kernel: Any, vjp: Any, tf_name: str, doc: str) -> OpDef:
-    return define_op(f"{name}(data: num, ids: index)", infer=_sorted_type, kernel=kernel, vjp=vjp, host_only=True, fallible=True, tf_name=tf_name,
-                     samples=_SORTED if vjp is not None else [case("i32[3]", values([0, 0, 1], "i32"))], doc=doc, ref=f"{ARRAY}/math/{name}")  # fmt: skip
+    return define_op(f"{name}(data: num, ids: index)", infer=_sorted_type, kernel=kernel, vjp=vjp, host_only=True, fallible=True,
+                     tf_name=tf_name,
+                     samples=_SORTED if vjp is not None else [case("i32[3]", values([0, 0, 1], "i32"))], doc=doc,
+                     ref=f"{ARRAY}/math/{name}")  # fmt: skip
 
 
 segment_sum = _sorted("segment_sum", _sorted_kernel("sum"), lambda g, out, data, ids: (gather_op(g, ids, axis=0), None), "SegmentSum",
@@ -177,7 +181,9 @@ def gather_or_zero(rows: Any, ids: Any) -> Any:
     return select(kept, picked, zeros_as(picked))
 
 
+_OUTSIDE = case("f32[1]", values([4], "i32"), values(4, "i32"), error="segment_ids[0] = 4 is out of range [0, 4)")
 _UNSORTED = [
+    _OUTSIDE,
     case("f64[5,2]", values([2, 0, 2, 1, 0], "i32"), values(4, "i32")),
     case("f64[2,3]", values([[0, 1, 2], [2, -1, 0]], "i64"), values(3, "i32")),
 ]
@@ -189,18 +195,23 @@ _FULL = [case("f64[5,2]", values([2, 0, 2, 1, 0], "i32"), values(3, "i32")), *_E
 
 def _unsorted(name: str, kind: str, vjp: Any, tf_name: str, doc: str) -> OpDef:
     samples = _UNSORTED if kind == "sum" else _FULL if vjp is not None else _EMPTY
-    return define_op(f"{name}(data: num, ids: index, num_segments: static index)", infer=_unsorted_type, kernel=_unsorted_kernel(kind), vjp=vjp, fallible=True,
-                     linear_in=("data",) if kind == "sum" else (), tf_name=tf_name, samples=samples, doc=doc, ref=f"{ARRAY}/math/{name}")  # fmt: skip
+    return define_op(f"{name}(data: num, ids: index, num_segments: static index)", infer=_unsorted_type, kernel=_unsorted_kernel(kind),
+                     vjp=vjp, fallible=True,
+                     linear_in=("data",) if kind == "sum" else (), tf_name=tf_name, samples=samples, doc=doc,
+                     ref=f"{ARRAY}/math/{name}")  # fmt: skip
 
 
-unsorted_segment_sum = _unsorted("unsorted_segment_sum", "sum", lambda g, out, data, ids, num_segments: (gather_or_zero(g, ids), None, None), "UnsortedSegmentSum",
+unsorted_segment_sum = _unsorted("unsorted_segment_sum", "sum",
+                                 lambda g, out, data, ids, num_segments: (gather_or_zero(g, ids), None, None), "UnsortedSegmentSum",
                                  "Return the sum of the rows of each id; rows of a negative id are left out.")  # fmt: skip
 unsorted_segment_prod = _unsorted(
     "unsorted_segment_prod", "prod", None, "UnsortedSegmentProd", "Return the product of the rows of each id."
 )
-unsorted_segment_max = _unsorted("unsorted_segment_max", "max", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero), "UnsortedSegmentMax",
+unsorted_segment_max = _unsorted("unsorted_segment_max", "max", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero),
+                                 "UnsortedSegmentMax",
                                  "Return the largest element of each id; the type's lowest number where there is none.")  # fmt: skip
-unsorted_segment_min = _unsorted("unsorted_segment_min", "min", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero), "UnsortedSegmentMin",
+unsorted_segment_min = _unsorted("unsorted_segment_min", "min", _extreme_vjp(lambda *a: unsorted_segment_sum(*a), gather_or_zero),
+                                 "UnsortedSegmentMin",
                                  "Return the smallest element of each id; the type's highest number where there is none.")  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from graphopt import dtypes, shapes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ShapeError, invalid_argument
-from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.array import ARRAY, expand_dims_op, reshape, size_op, stack
@@ -39,7 +39,7 @@ def range_size(start: Any, limit: Any, delta: Any) -> int:
         raise ArgumentError(f"Requires start >= limit when delta < 0: {start}/{limit}")
     if all(isinstance(v, (int, np.integer)) for v in (start, limit, delta)):
         return -((int(start) - int(limit)) // int(delta))
-    return math.ceil(abs((limit - start) / delta))
+    return math.ceil(abs(float((limit - start) / delta)))
 
 
 def _range_type(start: StaticOperand, limit: StaticOperand, delta: StaticOperand, size: int | None) -> TensorType:
@@ -59,7 +59,8 @@ def _range_kernel(xp: Any, start: Any, limit: Any, delta: Any, size: int | None)
 range_op = define_op(
     "range(start: static num, limit: static same(start), delta: static same(start); size = None)",
     infer=_range_type, kernel=_range_kernel, vjp=NOT_DIFFERENTIABLE, fallible=True, tf_name="Range", default_name="range",
-    samples=[case(values(2, "i32"), values(8, "i32"), values(3, "i32")), case(values(0.0), values(1.0), values(0.25)), case(values(5, "i64"), values(0, "i64"), values(-2, "i64"))],
+    samples=[case(values(2, "i32"), values(8, "i32"), values(3, "i32")), case(values(0.0), values(1.0), values(0.25)),
+             case(values(5, "i64"), values(0, "i64"), values(-2, "i64"))],
     doc="Return start, start + delta, start + 2 delta and so on, up to the limit without it.", ref=f"{ARRAY}/range",
 )  # fmt: skip
 
@@ -142,13 +143,16 @@ def _running_type(x: TensorType, axis: int, exclusive: bool, reverse: bool) -> T
     return x
 
 
-_RUNS = [case("f64[3,2]"), case("f64[2,3]", axis=-1, exclusive=True), case("f64[3]", reverse=True), case("f64[3,2]", exclusive=True, reverse=True), case("i32[4]"),
+_RUNS = [case("f64[3,2]"), case("f64[2,3]", axis=-1, exclusive=True), case("f64[3]", reverse=True),
+         case("f64[3,2]", exclusive=True, reverse=True), case("i32[4]"),
          case("f32[0,2]")]  # fmt: skip
 
-cumsum_op = define_op(
+cumsum_op: OpDef = define_op(
     "cumsum(x: num; axis = 0, exclusive = False, reverse = False)",
-    infer=_running_type, kernel=_running("cumsum", 0), vjp=lambda g, out, x, axis, exclusive, reverse: cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),
-    linear_in=("x",), tf_name="Cumsum", samples=_RUNS, doc="Return the sums of all elements up to each along an axis.", ref=f"{ARRAY}/math/cumsum",
+    infer=_running_type, kernel=_running("cumsum", 0),
+    vjp=lambda g, out, x, axis, exclusive, reverse: cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),
+    linear_in=("x",), tf_name="Cumsum", samples=_RUNS, doc="Return the sums of all elements up to each along an axis.",
+    ref=f"{ARRAY}/math/cumsum",
 )  # fmt: skip
 
 
@@ -169,7 +173,8 @@ def _cumprod_vjp(g: Any, out: Any, x: Any, axis: int, exclusive: bool, reverse: 
 cumprod_op = define_op(
     "cumprod(x: num; axis = 0, exclusive = False, reverse = False)",
     infer=_running_type, kernel=_running("cumprod", 1), vjp=_cumprod_vjp, tf_name="Cumprod",
-    samples=[*_RUNS, case(values([2.0, 0.0, 3.0, 0.0], "f64"), differentiable=False)], doc="Return the products of all elements up to each along an axis.", ref=f"{ARRAY}/math/cumprod",
+    samples=[*_RUNS, case(values([2.0, 0.0, 3.0, 0.0], "f64"), differentiable=False)],
+    doc="Return the products of all elements up to each along an axis.", ref=f"{ARRAY}/math/cumprod",
 )  # fmt: skip
 
 # --- sequences out of sequences ------------------------------------------------------------------------------------------------
@@ -249,5 +254,7 @@ def _vector_like(x: TensorType) -> TensorType:
 invert_permutation = define_op(
     "invert_permutation(x: index)",
     infer=_vector_like, kernel=_inverse_kernel, vjp=NOT_DIFFERENTIABLE, fallible=True, tf_name="InvertPermutation",
-    samples=[case(values([2, 0, 3, 1], "i32")), case(values(np.zeros(0), "i64"))], doc="Return the permutation that undoes x.", ref=f"{ARRAY}/math/invert_permutation",
+    samples=[case(values([0, 0], "i32"), error="0 is duplicated"), case(values([0, 2], "i32"), error="2 is not between 0 and 2"),
+             case(values([2, 0, 3, 1], "i32")), case(values(np.zeros(0), "i64"))], doc="Return the permutation that undoes x.",
+    ref=f"{ARRAY}/math/invert_permutation",
 )  # fmt: skip

@@ -42,17 +42,17 @@ def lgamma(xp: Any, x: Any) -> Any:
 
 
 def _shift_up(x: np.ndarray[Any, Any], term: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Move the argument above 6 by the recurrence, collecting ``term`` at each step."""
+    """Move the argument above 10 by the recurrence, collecting ``term`` at each step."""
     total = np.zeros_like(x)
-    for _ in range(6):
-        small = x < 6
+    for _ in range(10):
+        small = x < 10
         total = total + np.where(small, term(np.where(small, x, 1.0)), 0.0)
         x = np.where(small, x + 1, x)
     return x, total
 
 
 def digamma(xp: Any, x: Any) -> Any:
-    """Return the derivative of lgamma: recurrence up to 6, asymptotic series, reflection below 0 (Abramowitz and Stegun 6.3)."""
+    """Return the derivative of lgamma: recurrence up to 10, asymptotic series, reflection below 0 (Abramowitz and Stegun 6.3)."""
     wide = np.asarray(x, np.float64)
     reflected = wide < 0
     argument = np.where(reflected, 1 - wide, wide)
@@ -65,14 +65,25 @@ def digamma(xp: Any, x: Any) -> Any:
     return result.astype(x.dtype)[()]
 
 
-def trigamma(xp: Any, x: Any) -> Any:
-    """Return the derivative of digamma: recurrence up to 6, asymptotic series, reflection below 0 (Abramowitz and Stegun 6.4)."""
+# Bernoulli numbers B2, B4, ... of the asymptotic series.
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730)
+_FARTHEST = -1000.0
+
+
+def polygamma(xp: Any, x: Any, order: int) -> Any:
+    """Return the derivative of digamma of the given order, 1 or more: recurrence up to 10, asymptotic series (Abramowitz and Stegun 6.4).
+
+    NaN at the poles (0 and the negative integers) and below -1000.
+    """
     wide = np.asarray(x, np.float64)
-    reflected = wide < 0
-    argument = np.where(reflected, 1 - wide, wide)
-    argument, shifted = _shift_up(argument, lambda v: 1 / (v * v))
-    inverse = 1 / (argument * argument)
-    series = inverse / argument * (1 / 6 - inverse * (1 / 30 - inverse * (1 / 42 - inverse / 30)))
-    result = 1 / argument + inverse / 2 + series + shifted
-    result = np.where(reflected, (np.pi / np.sin(np.pi * wide)) ** 2 - result, result)
+    is_defined = (wide >= _FARTHEST) & ((wide > 0) | (wide != np.floor(wide)))
+    z = np.where(is_defined, wide, 10.0)
+    total = np.zeros_like(z)
+    while np.any(small := z < 10):
+        total = total + np.where(small, np.where(small, z, 1.0) ** -(order + 1), 0.0)
+        z = np.where(small, z + 1, z)
+    total = math.factorial(order) * total + math.factorial(order - 1) / z**order + math.factorial(order) / 2 / z ** (order + 1)
+    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+        total = total + bernoulli * math.factorial(2 * k + order - 1) / math.factorial(2 * k) / z ** (2 * k + order)
+    result = np.where(is_defined, total if order % 2 else -total, np.nan)
     return result.astype(x.dtype)[()]

@@ -62,9 +62,10 @@ def _optional_type(ref: TensorType) -> TensorType:
 
 
 is_set = define_op("is_set(x: any)", infer=_optional_type, kernel=lambda xp, x: np.bool_(x is not None), host_only=True, vjp=NOT_DIFFERENTIABLE,
-                   tf_name="IsSet", doc="Return whether an optional input is present.")  # fmt: skip
-value_or = define_op("value_or(x: any, y: same(x))", infer=lambda x, y: y if y.is_static else x, kernel=lambda xp, x, y: y if x is None else x, host_only=True,
-                     view_of="x", vjp=NOT_DIFFERENTIABLE, tf_name="ValueOr", doc="Return an optional input where it is present, else y.")  # fmt: skip
+                   tf_name="IsSet", samples=[case("f32[2]")], doc="Return whether an optional input is present.")  # fmt: skip
+value_or = define_op("value_or(x: any, y: same(x))", infer=lambda x, y: y if y.is_static else x, kernel=lambda xp, x, y: xp.array(y)[()] if x is None else x, host_only=True,
+                     view_of="x", vjp=NOT_DIFFERENTIABLE, tf_name="ValueOr", samples=[case("f32[2]", "f32[2]")],
+                     doc="Return an optional input where it is present, else y.")  # fmt: skip
 
 is_variable_initialized = define_op(
     "is_variable_initialized(ref: ref)",
@@ -76,6 +77,12 @@ initialized_value = define_op(
     "initialized_value(ref: ref, initial: same(ref))",
     infer=lambda ref, initial: ref, discharge=lambda ctx, ref, initial: ctx.get_or(ref, initial), vjp=(lambda g, out, ref, initial: g, None), tf_name="InitializedValue",
     doc="Return a variable's value, or its initial value while it has none.", ref=f"{STATE}/Variable#initialized_value",
+)  # fmt: skip
+
+require_value = define_op(
+    "require_value(ref: ref) ->",
+    discharge=lambda ctx, ref: ctx.check(ctx.get(ref)), vjp=NOT_DIFFERENTIABLE, tf_name="AssertInitialized",
+    doc="Raise FailedPreconditionError unless a variable has a value at this point of the run.", ref=f"{STATE}/assert_variables_initialized",
 )  # fmt: skip
 
 # --- sparse writes: pure scatters, and the variable ops made of them ------------------------------------------------------------

@@ -37,7 +37,7 @@ def _map(function: Any, x: Any, dtype: Any) -> Any:
 
 
 def _join_kernel(xp: Any, *parts: Any, separator: str) -> Any:
-    spread = np.broadcast_arrays(*[np.asarray(part, object) for part in parts])
+    spread: list[Any] = list(np.broadcast_arrays(*[np.asarray(part, object) for part in parts]))
     result = np.empty(spread[0].shape, object)
     for place in np.ndindex(result.shape):
         result[place] = separator.encode().join([part[place] for part in spread])
@@ -59,7 +59,10 @@ string_join = define_op(
     host_only=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="StringJoin",
-    samples=[case(values([b"a", b"b"], "str"), values([b"c", b"d"], "str"), separator="-"), case(values([b"a"], "str"), values(b"c", "str"))],
+    samples=[
+        case(values([b"a", b"b"], "str"), values([b"c", b"d"], "str"), separator="-"),
+        case(values([b"a"], "str"), values(b"c", "str")),
+    ],
     doc="Join strings element by element; scalars are repeated.",
     ref=f"{STRINGS}/join",
 )
@@ -92,7 +95,11 @@ string_to_number = define_op(
     fallible=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="StringToNumber",
-    samples=[case(values([b"1.5", b"-2"], "str"), dtype=dtypes.float32), case(values([b"7"], "str"), dtype=dtypes.int64)],
+    samples=[
+        case(values([b"x"], "str"), dtype=dtypes.float32, error="could not correctly convert string: x"),
+        case(values([b"1.5", b"-2"], "str"), dtype=dtypes.float32),
+        case(values([b"7"], "str"), dtype=dtypes.int64),
+    ],
     doc="Read each text as a number.",
     ref=f"{STRINGS}/to_number",
 )

@@ -181,6 +181,10 @@ class Summary:
         """Return the wire format of TensorFlow's ``Summary``."""
         return b"".join(_delimited(1, value.SerializeToString()) for value in self.value)
 
+    def MergeFrom(self, other: Summary) -> None:
+        """Append the values of another summary."""
+        self.value.extend(other.value)
+
     def ParseFromString(self, serialized: Any) -> int:
         """Take over the values of a wire format, or of another `Summary`.
 

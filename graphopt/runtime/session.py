@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 
-from graphopt.errors import ArgumentTypeError, GraphStateError
+from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.operation import Tensor, set_session_stack
+from graphopt.ir.plan import Plan
+from graphopt.ir.text import format_program
 from graphopt.runtime.config import ConfigProto
 from graphopt.runtime.fetching import Fetches, fetch_key, flatten_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
@@ -51,6 +53,20 @@ class StepResult(NamedTuple):
     loss: Any
     global_step: int | None
     summaries: Any
+
+
+class Compiled(NamedTuple):
+    """What a signature compiles to.
+
+    Attributes:
+      program: the optimised program as text.
+      plan: its steps in running order, with their places in memory.
+      source: the generated Python/NumPy source.
+    """
+
+    program: str
+    plan: Plan
+    source: str
 
 
 class Session:
@@ -169,6 +185,29 @@ class Session:
 
         return call
 
+    def compiled(self, fetches: Any, feed_dict: Any = None) -> Compiled:
+        """Return what the fetches compile to, for feeds of the given shapes.
+
+        Args:
+          fetches, feed_dict: as in `run`.
+
+        Returns:
+          The program (as text), the plan, and the generated source.
+        """
+        signature, values = self._prepare(fetches, feed_dict)
+        if signature is None:
+            raise ArgumentError("There is nothing to compile: no fetches were given.")
+        executable = signature.runner_for(values).executable
+        return Compiled(format_program(executable.plan.program), executable.plan, executable.source.text)
+
+    def plan_of(self, fetch: Any) -> Plan | None:
+        """Return the plan this session last made for a run that fetches `fetch`, or None when there was none."""
+        for signature in reversed(list(self._signatures.values())):
+            plan = signature.last_plan if fetch in signature.elements else None
+            if plan is not None:
+                return plan
+        return None
+
     def plan_call(self, fetches: Any, feed_dict: Any = None) -> Callable[[], Any]:
         """Return a function without arguments that runs the compiled plan of a signature and nothing else, for benchmarks.
 
@@ -200,7 +239,7 @@ class Session:
 
     def _step_fetches(self, train_op: Tensor, feeds: dict[Tensor, Any], known: list[Any]) -> dict[str, Any]:
         info = self._graph.state.get("training_ops", {}).get(train_op)
-        own = [] if info is None else list(info.summary_tensors)
+        own = [] if info is None else [summary.tensor for summary in info.summaries]
         summaries = [s for s in dict.fromkeys([*own, *known]) if can_run([s], feeds)]
         fetches: dict[str, Any] = {"loss": train_op, "summaries": summaries}
         step = info.global_step if info is not None else next(iter(self._graph.get_collection(GraphKeys.GLOBAL_STEP)), None)

@@ -18,6 +18,7 @@ from graphopt.compiler.pipeline import optimize
 from graphopt.errors import ArgumentError, FailedPreconditionError
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Tensor
+from graphopt.ir.plan import Plan
 from graphopt.ir.types import TensorType
 from graphopt.runtime.fetching import Fetches, to_feed
 from graphopt.runtime.profile import RunMetadata
@@ -119,6 +120,17 @@ class Signature:
         """Return the error for reading a variable without a value."""
         operation = self._graph.get_operation_by_name(name)
         return FailedPreconditionError(None, operation, f"Attempting to use uninitialized value {name}")
+
+    @property
+    def elements(self) -> Sequence[Any]:
+        """The fetched tensors and operations."""
+        return self._fetches.elements
+
+    @property
+    def last_plan(self) -> Plan | None:
+        """The plan made last, or None before the first run."""
+        runners = list(self._runners.values())
+        return runners[-1].executable.plan if runners else None
 
     @property
     def store(self) -> Store:

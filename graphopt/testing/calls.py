@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 from graphopt import dtypes
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Tensor
-from graphopt.ir.node import Node, constant_node, input_node
+from graphopt.ir.bind import CURRENT
+from graphopt.ir.node import NODES, Node, constant_node, input_node
 from graphopt.ir.opdef import OpDef
 from graphopt.ir.program import Output, Program
 from graphopt.ir.samples import Sample
@@ -27,6 +28,15 @@ def as_value(array: Any) -> Any:
 def as_tuple(results: Any) -> tuple[Any, ...]:
     """Return the results of an op as a tuple."""
     return tuple(results) if isinstance(results, (tuple, list)) else (results,)
+
+
+def in_program(function: Callable[..., Any], /, *operands: Any, **attributes: Any) -> tuple[Node, ...]:
+    """Call a function of values where constants, too, become program nodes; return its results."""
+    token = CURRENT.set(NODES)
+    try:
+        return as_tuple(function(*operands, **attributes))
+    finally:
+        CURRENT.reset(token)
 
 
 class Hidden(NamedTuple):
@@ -99,7 +109,7 @@ class Call:
 
     def results(self, *, constants: bool = False) -> tuple[Node, ...]:
         """Return the nodes of the results."""
-        return as_tuple(self.op(*self.nodes(constants=constants), **self.sample.attributes))
+        return in_program(self.op, *self.nodes(constants=constants), **self.sample.attributes)
 
     def program(self, results: Sequence[Node] | None = None) -> Program:
         """Return the program that computes the call (or the given nodes)."""
@@ -128,20 +138,20 @@ class Call:
         types = self.types
         for i, known in enumerate(types):
             for axis in range(len(known.shape or ())):
-                yield Hidden(f"size {axis} of operand {i}", [_hide(t, lambda a, axis=axis: a == axis) if j == i else t for j, t in enumerate(types)], False)  # type: ignore[misc]
-            yield Hidden(f"rank of operand {i}", [TensorType(t.dtype, None) if j == i else t for j, t in enumerate(types)], False)
+                yield Hidden(f"size {axis} of operand {i}", [*types[:i], _hide(known, (axis,)), *types[i + 1 :]], False)
+            yield Hidden(f"rank of operand {i}", [*types[:i], TensorType(known.dtype, None), *types[i + 1 :]], False)
         yield from self.blind()
 
     def blind(self) -> Iterator[Hidden]:
         """Yield the ways of hiding everything of a kind."""
         types = self.types
         yield Hidden("nothing", types, False)
-        yield Hidden("all sizes", [_hide(t, lambda a: True) for t in types], False)
+        yield Hidden("all sizes", [_hide(t, range(t.rank or 0)) for t in types], False)
         yield Hidden("all ranks", [TensorType(t.dtype, None) for t in types], False)
         if self.op.has_static:
             yield Hidden("the values that decide shapes", types, True)
             yield Hidden("everything", [TensorType(t.dtype, None) for t in types], True)
 
 
-def _hide(known: TensorType, is_hidden: Callable[[int], bool]) -> TensorType:
-    return TensorType(known.dtype, tuple(None if is_hidden(axis) else size for axis, size in enumerate(known.shape or ())))
+def _hide(known: TensorType, axes: Container[int]) -> TensorType:
+    return TensorType(known.dtype, tuple(None if axis in axes else size for axis, size in enumerate(known.shape or ())))

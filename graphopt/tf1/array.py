@@ -14,7 +14,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeE
 from graphopt.graph import variables
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
-from graphopt.ops import array, broadcast, elementwise, indexing, layout, matrix, partition, picking, sequence
+from graphopt.ops import array, broadcast, elementwise, indexing, layout, matrix, nd, padding, partition, picking, sequence
 from graphopt.ops.composing import shape_operand
 from graphopt.shapes import TensorShape, as_shape, broadcast_shapes
 from graphopt.tf1.arguments import known, renamed
@@ -104,8 +104,8 @@ def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = Non
       [[0.0, 1.0], [1.0, 0.0]]
     """
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
-    on = None if on_value is None else convert_to_tensor(on_value, name="on_value", preferred_dtype=wanted)
-    off = None if off_value is None else convert_to_tensor(off_value, name="off_value", preferred_dtype=wanted)
+    on: Any = None if on_value is None else convert_to_tensor(on_value, name="on_value", preferred_dtype=wanted)
+    off: Any = None if off_value is None else convert_to_tensor(off_value, name="off_value", preferred_dtype=wanted)
     for value, what in ((on, "on_value"), (off, "off_value")):
         if value is not None and wanted is not None and value.dtype is not wanted:
             raise DTypeError(f"dtype {value.dtype} of {what} does not match dtype parameter {wanted}")
@@ -365,7 +365,9 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = 
 # --- picking ---------------------------------------------------------------------------------------------------------------------------
 
 
-def gather(params: Any, indices: Any, validate_indices: Any = None, name: str | None = None, axis: Any = None, batch_dims: int = 0) -> Tensor:
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, name: str | None = None, axis: Any = None, batch_dims: int = 0
+) -> Tensor:
     """Return the slices of `params` at indices along an axis.
 
     Args:
@@ -394,7 +396,7 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: in
     Raises:
       InvalidArgumentError: at run time, for an index out of range.
     """
-    return picking.gather_nd(params, indices, batch_dims=batch_dims, name=name)
+    return nd.gather_nd(params, indices, batch_dims=batch_dims, name=name)
 
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
@@ -415,7 +417,8 @@ def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, begin_
     if strides is None:
         strides = elementwise.ones_as(convert_to_tensor(begin)) if hasattr(begin, "builder") else np.ones(len(begin), np.int32)
     return indexing.strided_slice_op(input_, begin, end, strides, begin_mask=begin_mask, end_mask=end_mask, ellipsis_mask=ellipsis_mask,
-                                     new_axis_mask=new_axis_mask, shrink_axis_mask=shrink_axis_mask, name=name or "StridedSlice")  # fmt: skip
+                                     new_axis_mask=new_axis_mask, shrink_axis_mask=shrink_axis_mask,
+                                     name=name or "StridedSlice")  # fmt: skip
 
 
 def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any = None) -> Tensor:
@@ -432,7 +435,7 @@ def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask", axis: Any =
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
     """Return zeros of a shape with updates added where index vectors say."""
-    return picking.scatter_nd(indices, updates, shape, name=name)
+    return nd.scatter_nd(indices, updates, shape, name=name)
 
 
 def scatter_nd_update(ref: Any, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None) -> Tensor:
@@ -485,7 +488,7 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = N
       >>> tf.Session().run(tf.pad([1, 2], [[1, 0]])).tolist()
       [0, 1, 2]
     """
-    return layout.pad(tensor, paddings, mode=mode, constant_values=constant_values, name=name)
+    return padding.pad(tensor, paddings, mode=mode, constant_values=constant_values, name=name)
 
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
@@ -600,7 +603,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]
 
 
 def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> Unique:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,14 +20,14 @@ from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.initializers import Ones, Zeros
 from graphopt.graph.operation import Tensor
 from graphopt.graph.variable_scope import get_variable, variable_scope
-from graphopt.graph.variables import assign_sub
 from graphopt.ops import conv, normalization, pool
 from graphopt.ops import nn as nn_ops
 from graphopt.ops.array import identity, reshape, shape_op, transpose_op
 from graphopt.ops.contraction import tensordot
-from graphopt.ops.elementwise import cast, multiply, subtract
+from graphopt.ops.elementwise import cast
 from graphopt.ops.linalg import matmul
 from graphopt.tf1.control_flow import cond
+from graphopt.train.averages import assign_moving_average
 
 _ZEROS = Zeros()
 _ONES = Ones()
@@ -325,9 +325,10 @@ def dropout(
 
 
 def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, epsilon: float = 0.001, center: bool = True,
-                        scale: bool = True, beta_initializer: Any = _ZEROS, gamma_initializer: Any = _ONES, moving_mean_initializer: Any = _ZEROS,
-                        moving_variance_initializer: Any = _ONES, beta_regularizer: Any = None, gamma_regularizer: Any = None,
-                        beta_constraint: Any = None, gamma_constraint: Any = None, training: Any = False, trainable: bool = True,
+                        scale: bool = True, beta_initializer: Any = _ZEROS, gamma_initializer: Any = _ONES,
+                        moving_mean_initializer: Any = _ZEROS, moving_variance_initializer: Any = _ONES, beta_regularizer: Any = None,
+                        gamma_regularizer: Any = None, beta_constraint: Any = None,
+                        gamma_constraint: Any = None, training: Any = False, trainable: bool = True,
                         name: str | None = None, reuse: Any = None, renorm: bool = False, renorm_clipping: Any = None,
                         renorm_momentum: float = 0.99, fused: bool | None = None, virtual_batch_size: Any = None,
                         adjustment: Any = None) -> Any:  # fmt: skip
@@ -367,30 +368,29 @@ def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, eps
         mean = _weight("moving_mean", [size], dtype, initializer=moving_mean_initializer, trainable=False)
         variance = _weight("moving_variance", [size], dtype, initializer=moving_variance_initializer, trainable=False)
         is_unbiased = fused if fused is not None else rank == 4
-        moments = Averages(mean, variance, 1.0 - momentum, is_unbiased)
-        result, updates = normalized(cast(x, dtype), gamma, beta, moments, axis=at, epsilon=float(epsilon), training=training)
-        for update in updates:
-            get_default_graph().add_to_collection(GraphKeys.UPDATE_OPS, update)
+        averages = Averages(mean, variance, is_unbiased)
+        result, moments = normalized(cast(x, dtype), gamma, beta, averages, axis=at, epsilon=float(epsilon), training=training)
+        if moments is not None:
+            for average, value in zip((mean, variance), moments, strict=True):
+                update = assign_moving_average(average, value, momentum, zero_debias=False)
+                get_default_graph().root.add_to_collection(GraphKeys.UPDATE_OPS, update)
         return cast(result, x.dtype)
 
 
-class Averages:
+class Averages(NamedTuple):
     """The moving averages of a batch normalisation.
 
-    Args:
-      mean, variance: the variables. rate: how much of the new value enters in each step (1 - momentum).
-      is_unbiased: whether the unbiased variance is averaged.
+    Attributes:
+      mean, variance: the variables. is_unbiased: whether the unbiased variance is averaged.
     """
 
-    def __init__(self, mean: Any, variance: Any, rate: float, is_unbiased: bool) -> None:
-        self.mean = mean
-        self.variance = variance
-        self.rate = rate
-        self.is_unbiased = is_unbiased
+    mean: Any
+    variance: Any
+    is_unbiased: bool
 
 
-def normalized(x: Tensor, gamma: Any, beta: Any, averages: Averages, *, axis: int, epsilon: float, training: Any) -> tuple[Any, list[Any]]:
-    """Return the normalised tensor and the operations that move the averages (none outside of training)."""
+def normalized(x: Tensor, gamma: Any, beta: Any, averages: Averages, *, axis: int, epsilon: float, training: Any) -> tuple[Any, Any]:
+    """Return the normalised tensor, and the mean and variance that enter the averages (None outside of training)."""
     rank = x.tensor_type.rank or 1
 
     def by_batch() -> list[Any]:
@@ -403,11 +403,7 @@ def normalized(x: Tensor, gamma: Any, beta: Any, averages: Averages, *, axis: in
         return [normalization.batch_normalization(x, mean, variance, offset=offset, scale=factor, epsilon=epsilon), *given]
 
     if not hasattr(training, "builder") and not training:
-        return by_averages()[0], []
-    y, mean, variance = choose(training, by_batch, by_averages)
+        return by_averages()[0], None
     # Outside of training the averages themselves come back, and nothing moves.
-    return y, [_moved(averages.mean, mean, averages.rate), _moved(averages.variance, variance, averages.rate)]
-
-
-def _moved(average: Any, value: Any, rate: float) -> Any:
-    return assign_sub(average, multiply(subtract(average, value), rate), name="AssignMovingAvg")
+    y, mean, variance = choose(training, by_batch, by_averages)
+    return y, (mean, variance)

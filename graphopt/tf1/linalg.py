@@ -9,7 +9,7 @@ import numpy as np
 from graphopt.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
-from graphopt.ops import contraction, linalg, matrix
+from graphopt.ops import contraction, decompositions, linalg, matrix
 from graphopt.tf1.arguments import known
 
 
@@ -148,17 +148,17 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
     Raises:
       InvalidArgumentError: at run time, when a matrix is not invertible.
     """
-    return matrix.matrix_inverse_op(input, adjoint=bool(adjoint), name=name)
+    return decompositions.matrix_inverse_op(input, adjoint=bool(adjoint), name=name)
 
 
 def matrix_determinant(input: Any, name: str | None = None) -> Tensor:
     """Return the determinant of each matrix."""
-    return matrix.matrix_determinant_op(input, name=name)
+    return decompositions.matrix_determinant_op(input, name=name)
 
 
 def logdet(matrix_: Any, name: str | None = None) -> Tensor:
     """Return the logarithm of the determinant of positive definite matrices."""
-    return matrix.log_determinant(matrix_, name=name)
+    return decompositions.log_determinant(matrix_, name=name)
 
 
 def matrix_solve(matrix_: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
@@ -170,12 +170,12 @@ def matrix_solve(matrix_: Any, rhs: Any, adjoint: bool = False, name: str | None
     Raises:
       InvalidArgumentError: at run time, when a matrix is not invertible.
     """
-    return matrix.matrix_solve_op(matrix_, rhs, adjoint=bool(adjoint), name=name)
+    return decompositions.matrix_solve_op(matrix_, rhs, adjoint=bool(adjoint), name=name)
 
 
 def matrix_triangular_solve(matrix_: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None) -> Tensor:
     """Return the solution of a linear system with a triangular matrix. Arguments as for `matrix_solve`; `lower` says which triangle."""
-    return matrix.matrix_triangular_solve(matrix_, rhs, lower=lower, adjoint=adjoint, name=name)
+    return decompositions.matrix_triangular_solve(matrix_, rhs, lower=lower, adjoint=adjoint, name=name)
 
 
 def cholesky(input: Any, name: str | None = None) -> Tensor:
@@ -184,13 +184,13 @@ def cholesky(input: Any, name: str | None = None) -> Tensor:
     Raises:
       InvalidArgumentError: at run time, when a matrix is not positive definite.
     """
-    return matrix.cholesky_op(input, name=name)
+    return decompositions.cholesky_op(input, name=name)
 
 
 def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Tensor:
     """Return the solution of a linear system from the Cholesky factor of its matrix."""
-    half = matrix.matrix_triangular_solve(chol, rhs, lower=True)
-    return matrix.matrix_triangular_solve(chol, half, lower=True, adjoint=True, name=name or "cholesky_solve")
+    half = decompositions.matrix_triangular_solve(chol, rhs, lower=True)
+    return decompositions.matrix_triangular_solve(chol, half, lower=True, adjoint=True, name=name or "cholesky_solve")
 
 
 class Qr(NamedTuple):
@@ -202,7 +202,7 @@ class Qr(NamedTuple):
 
 def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Qr:
     """Return orthogonal q and upper triangular r with input = q @ r. It has no gradient."""
-    return Qr(*matrix.qr_op(input, full_matrices=bool(full_matrices), name=name))
+    return Qr(*decompositions.qr_op(input, full_matrices=bool(full_matrices), name=name))
 
 
 def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
@@ -212,25 +212,26 @@ def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name:
       tensor: matrices. full_matrices: make u and v square. compute_uv: False for s alone. name: name of the operation.
     """
     if not compute_uv:
-        return matrix.singular_values_op(tensor, name=name)
-    return matrix.svd_op(tensor, full_matrices=bool(full_matrices), name=name)
+        return decompositions.singular_values_op(tensor, name=name)
+    return decompositions.svd_op(tensor, full_matrices=bool(full_matrices), name=name)
 
 
 def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Return the eigenvalues, the smallest first, and eigenvectors (as columns) of symmetric matrices."""
-    values, vectors = matrix.self_adjoint_eig_op(tensor, name=name or "self_adjoint_eig")
+    values, vectors = decompositions.self_adjoint_eig_op(tensor, name=name or "self_adjoint_eig")
     return values, vectors
 
 
 def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Tensor:
     """Return the eigenvalues of symmetric matrices, the smallest first."""
-    values: Tensor = matrix.self_adjoint_eig_op(tensor, name=name or "self_adjoint_eigvals")[0]
+    values: Tensor = decompositions.self_adjoint_eig_op(tensor, name=name or "self_adjoint_eigvals")[0]
     return values
 
 
 def matvec(a: Any, b: Any, transpose_a: bool = False, adjoint_a: bool = False, a_is_sparse: bool = False, b_is_sparse: bool = False,
            name: str | None = None) -> Tensor:  # fmt: skip
     """Return the products of matrices and vectors. Arguments as for `matmul`."""
-    column = convert_to_tensor(b)[..., None]
-    product = matmul(a, column, transpose_a=transpose_a, adjoint_a=adjoint_a, name=name)
-    return product[..., 0]
+    vector: Any = convert_to_tensor(b)
+    product: Any = matmul(a, vector[..., None], transpose_a=transpose_a, adjoint_a=adjoint_a, name=name)
+    column: Tensor = product[..., 0]
+    return column

@@ -12,7 +12,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Tensor
-from graphopt.ops import activations, division, elementwise, matrix, partition, picking, reduce, segment, sequence
+from graphopt.ops import activations, decompositions, division, elementwise, partition, picking, reduce, segment, sequence
 from graphopt.ops.reduce_along import reduce_along
 from graphopt.tf1.arguments import known, renamed
 
@@ -213,7 +213,7 @@ def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Any:
     """
     factor = convert_to_tensor(scalar, dtype=x.dtype if hasattr(x, "builder") and not hasattr(scalar, "builder") else None, name="scalar")
     if factor.tensor_type.rank not in (0, None):
-        raise ArgumentError("Only scalar multiply works, got shape {}".format(factor.shape))
+        raise ArgumentError(f"Only scalar multiply works, got shape {factor.shape}")
     if isinstance(x, IndexedSlices):
         return x.with_values(elementwise.multiply(factor, x.values, name=name))
     return elementwise.multiply(factor, x, name=name)
@@ -548,7 +548,8 @@ def reduce_all(input_tensor: Any, axis: Any = None, keepdims: bool | None = None
     return reduce.reduce_all(input_tensor, axis=known(axis, "axis"), keepdims=kept, name=name)
 
 
-def reduce_logsumexp(input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None, reduction_indices: Any = None,
+def reduce_logsumexp(input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+                     reduction_indices: Any = None,
                      keep_dims: bool | None = None) -> Tensor:  # fmt: skip
     """Return log(sum(exp(x))) over axes without overflow. Arguments as for `reduce_sum`."""
     axis, kept = _reduction_arguments(axis, keepdims, reduction_indices, keep_dims)
@@ -574,7 +575,14 @@ def argmin(input: Any, axis: Any = None, name: str | None = None, dimension: Any
     return reduce.argmin(input, axis=0 if at is None else known(at, "axis"), dtype=output_type, name=name)
 
 
-def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None, name: str | None = None, keep_dims: bool | None = None) -> Tensor:
+def norm(
+    tensor: Any,
+    ord: Any = "euclidean",
+    axis: Any = None,
+    keepdims: bool | None = None,
+    name: str | None = None,
+    keep_dims: bool | None = None,
+) -> Tensor:
     """Return the norm of all elements, of vectors along one axis, or of matrices along two.
 
     Args:
@@ -585,10 +593,11 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool |
     Raises:
       ValueError: for an unknown norm or axis.
     """
-    return matrix.norm(tensor, ord, axis=axis, keepdims=bool(renamed("keepdims", keepdims, "keep_dims", keep_dims)), name=name)
+    return decompositions.norm(tensor, ord, axis=axis, keepdims=bool(renamed("keepdims", keepdims, "keep_dims", keep_dims)), name=name)
 
 
-def count_nonzero(input_tensor: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = dtypes.int64, name: str | None = None,
+def count_nonzero(input_tensor: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = dtypes.int64,
+                  name: str | None = None,
                   reduction_indices: Any = None, keep_dims: bool | None = None, input: Any = None) -> Tensor:  # fmt: skip
     """Return how many elements are not zero over axes.
 
@@ -696,4 +705,3 @@ def bincount(arr: Any, weights: Any = None, minlength: Any = None, maxlength: An
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     """Return the permutation that undoes x."""
     return sequence.invert_permutation(x, name=name)
-

@@ -63,7 +63,8 @@ class TrainingOpInfo:
       name: the name scope. train_op: the tensor that `optimize_loss` returned; its value is the loss from before the step.
       loss: the loss that is differentiated. apply_op: the operation that makes the step.
       global_step: the variable that counts the steps, or None. increments_global_step: whether this operation counts.
-      learning_rate: the tensor or variable the optimizer was given, after the decay, or None. decay: the decay function, or None.
+      given_learning_rate: what the user gave. learning_rate: the tensor or variable the optimizer was given, after the decay, or None.
+      decay: the decay function, or None.
       optimizer: the optimizer. hyper_parameters: its hyper-parameters, by name.
       stages: in order. variables: what is changed. optimizer_variables: what the optimizer keeps besides slots.
       summaries: in order of recording. update_ops: what happens before the loss is returned.
@@ -76,6 +77,7 @@ class TrainingOpInfo:
     apply_op: Operation
     global_step: Any
     increments_global_step: bool
+    given_learning_rate: Any
     learning_rate: Any
     decay: Any
     optimizer: Any
@@ -86,6 +88,11 @@ class TrainingOpInfo:
     summaries: tuple[SummaryInfo, ...] = ()
     update_ops: tuple[Operation, ...] = ()
     location: Location | None = field(default=None, compare=False)
+
+    @property
+    def summary_tensors(self) -> list[Tensor]:
+        """The tensors of the summaries."""
+        return [summary.tensor for summary in self.summaries]
 
 
 def record_training_op(info: TrainingOpInfo) -> None:

@@ -21,6 +21,10 @@ from graphopt.train.info import StageInfo
 
 Pairs = list[tuple[Any, Any]]
 
+_NOTHING_TO_MULTIPLY = (
+    "Empty list of (gradient, var) pairs encountered. This is most likely to be caused by an improper value of gradient_multipliers."
+)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -77,9 +81,7 @@ def multiply_gradients(pairs: Iterable[tuple[Any, Any]], multipliers: Mapping[An
         factor = multipliers[v if v in multipliers else v.name] if found else None
         result.append((_multiplied(gradient, factor) if found else gradient, v))
     if not result:
-        raise ArgumentError(
-            "Empty list of (gradient, var) pairs encountered. This is most likely to be caused by an improper value of gradient_multipliers."
-        )
+        raise ArgumentError(_NOTHING_TO_MULTIPLY)
     return result
 
 
@@ -110,8 +112,11 @@ def _unzip(pairs: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
 
 def location_of(function: Any) -> Location:
     """Return where a function is defined, or the user's current line."""
+    own: Location | None = getattr(function, "location", None)
     code = getattr(function, "__code__", None)
-    return user_location() if code is None else Location(code.co_filename, code.co_firstlineno, code.co_name)
+    if own is not None or code is None:
+        return own or user_location()
+    return Location(code.co_filename, code.co_firstlineno, code.co_name)
 
 
 def noise_stage(scale: Any) -> Stage:

@@ -41,7 +41,8 @@ class Closures:
         self._constants = [node.value[()] if is_scalar(node) else node.value for node in constants]
         self._size = len(slots)
         self._steps = [(_make_step(node, slots), node) for node in plan.order]
-        self._outputs = [(slots[o.node], not is_scalar(o.node) and not is_fresh(o.node, plan)) for o in plan.program.outputs]
+        # A scalar may come as a view of rank 0: what is given out is the NumPy scalar.
+        self._outputs = [(slots[o.node], _scalar if is_scalar(o.node) else None if is_fresh(o.node, plan) else np.array) for o in plan.program.outputs]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Return the outputs' values for the inputs' values; no input changes, and the caller owns what it gets."""
@@ -66,10 +67,14 @@ class Closures:
         return self._finish(values)
 
     def _finish(self, values: list[Any]) -> list[Any]:
-        return [np.array(values[i]) if is_shared and values[i] is not None else values[i] for i, is_shared in self._outputs]
+        return [values[i] if copy is None or values[i] is None else copy(values[i]) for i, copy in self._outputs]
 
     def _start(self, inputs: Sequence[Any]) -> list[Any]:
         return [*inputs, *self._constants, *[None] * (self._size - len(inputs) - len(self._constants))]
+
+
+def _scalar(value: Any) -> Any:
+    return value[()]
 
 
 def with_origin(error: OpError, node: Node | None, plan: Plan) -> OpError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphopt.backends.numpy_plan.steps import NAMESPACE, is_fresh, is_scalar, kernel_of, operand_names, scalar_expression, statement
-from graphopt.ir.node import CONST, ITEM, Node
+from graphopt.ir.node import CONST, INPUT, ITEM, Node
 from graphopt.ir.plan import ALIGNMENT, Batch, Bundle, Plan, aligned_size
 
 _FILENAME = "<graphopt plan>"
@@ -194,8 +194,11 @@ class Source:
         if kind == "update" and node.op is ITEM:
             # None where a branch left a variable without a value; the store copies what it keeps.
             return text
+        if is_scalar(node):
+            # A kernel may give a view of rank 0; what is given out is the NumPy scalar.
+            return text if node.op in (CONST, INPUT) or scalar_expression(node) is not None else f"{text}[()]"
         kept = node in self.plan.places or node in self._owners
-        return text if is_scalar(node) or (is_fresh(node, self.plan) and not kept) else f"{text}.copy()"
+        return text if is_fresh(node, self.plan) and not kept else f"{text}.copy()"
 
 
 def bundled_size(plan: Plan, names: tuple[str, ...]) -> list[int]:

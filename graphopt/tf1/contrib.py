@@ -1,0 +1,32 @@
+"""`tf.contrib`: what training scripts took from it."""
+
+from types import SimpleNamespace
+
+from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
+from graphopt.train.adaptive_clipping import adaptive_clipping_fn
+from graphopt.train.averages import assign_moving_average, weighted_moving_average
+from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
+from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
+from graphopt.train.schedules import sgdr_decay
+
+layers = SimpleNamespace(
+    OPTIMIZER_CLS_NAMES=OPTIMIZER_CLS_NAMES,
+    OPTIMIZER_SUMMARIES=OPTIMIZER_SUMMARIES,
+    adaptive_clipping_fn=adaptive_clipping_fn,
+    optimize_loss=optimize_loss,
+)
+
+framework = SimpleNamespace(
+    add_arg_scope=add_arg_scope,
+    arg_scope=arg_scope,
+    assert_global_step=assert_global_step,
+    create_global_step=create_global_step,
+    get_global_step=get_global_step,
+    get_or_create_global_step=get_or_create_global_step,
+)
+
+training = SimpleNamespace(
+    assign_moving_average=assign_moving_average,
+    sgdr_decay=sgdr_decay,
+    weighted_moving_average=weighted_moving_average,
+)

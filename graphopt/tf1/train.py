@@ -1,0 +1,34 @@
+"""`tf.train` with TensorFlow 1's names."""
+
+from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
+from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
+from graphopt.train.averages import assign_moving_average as assign_moving_average
+from graphopt.train.averages import weighted_moving_average as weighted_moving_average
+from graphopt.train.global_step import assert_global_step as assert_global_step
+from graphopt.train.global_step import create_global_step as create_global_step
+from graphopt.train.global_step import get_global_step as get_global_step
+from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
+from graphopt.train.global_step import global_step as global_step
+from graphopt.train.info import training_info as training_info
+from graphopt.train.optimizers import AdadeltaOptimizer as AdadeltaOptimizer
+from graphopt.train.optimizers import AdagradDAOptimizer as AdagradDAOptimizer
+from graphopt.train.optimizers import AdagradOptimizer as AdagradOptimizer
+from graphopt.train.optimizers import AdamOptimizer as AdamOptimizer
+from graphopt.train.optimizers import FtrlOptimizer as FtrlOptimizer
+from graphopt.train.optimizers import GradientDescentOptimizer as GradientDescentOptimizer
+from graphopt.train.optimizers import MomentumOptimizer as MomentumOptimizer
+from graphopt.train.optimizers import Optimizer as Optimizer
+from graphopt.train.optimizers import ProximalAdagradOptimizer as ProximalAdagradOptimizer
+from graphopt.train.optimizers import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
+from graphopt.train.optimizers import RMSPropOptimizer as RMSPropOptimizer
+from graphopt.train.optimizers import RuleOptimizer as RuleOptimizer
+from graphopt.train.schedules import cosine_decay as cosine_decay
+from graphopt.train.schedules import cosine_decay_restarts as cosine_decay_restarts
+from graphopt.train.schedules import exponential_decay as exponential_decay
+from graphopt.train.schedules import inverse_time_decay as inverse_time_decay
+from graphopt.train.schedules import linear_cosine_decay as linear_cosine_decay
+from graphopt.train.schedules import natural_exp_decay as natural_exp_decay
+from graphopt.train.schedules import noisy_linear_cosine_decay as noisy_linear_cosine_decay
+from graphopt.train.schedules import piecewise_constant as piecewise_constant
+from graphopt.train.schedules import piecewise_constant_decay as piecewise_constant_decay
+from graphopt.train.schedules import polynomial_decay as polynomial_decay
