@@ -49,7 +49,7 @@ def _if_vjp(g: Any, out: Any, pred: Any, *operands: Any, then_branch: Branch, el
     wanted = [i for i in range(len(operands)) if any(found[i] is not None for _, found in sides)]
     results: list[Any] = [None] * len(operands)
     if wanted:
-        branches = [(graph, record_branch(graph, lambda f=found, own=graph: [own.adopt(_or_zeros(f[i], operands[i])) for i in wanted])) for graph, found in sides]
+        branches = [(graph, _complete(graph, [(found[i], operands[i]) for i in wanted])) for graph, found in sides]
         for i, gradient in zip(wanted, _choose(pred, branches, "If"), strict=True):
             results[i] = gradient
     return (None, *results)
@@ -66,6 +66,11 @@ def _differentiate(branch: Branch, g: Any, out: Any, operands: Sequence[Tensor])
     for i, gradient in zip(places, gradients, strict=True):
         found[i] = gradient
     return graph, found
+
+
+def _complete(graph: BranchGraph, pairs: Sequence[tuple[Any, Tensor]]) -> list[Tensor]:
+    """Return gradients as tensors of a gradient branch, with zeros for operands that this branch does not use."""
+    return record_branch(graph, lambda: [graph.adopt(_or_zeros(gradient, operand)) for gradient, operand in pairs])
 
 
 def _or_zeros(gradient: Any, operand: Tensor) -> Tensor:
@@ -89,7 +94,7 @@ def _choose(pred: Any, branches: Sequence[tuple[BranchGraph, list[Tensor]]], nam
     Results of operations with an effect are results too, which the gradient needs: it must not have the effect again.
     """
     hidden = []
-    for graph, results in branches:
+    for _, results in branches:
         known = set(results)
         hidden.append([tensor for tensor in effects_reached(results) if tensor not in known])
     operands = list(dict.fromkeys([tensor for graph, _ in branches for tensor in graph.captures]))
@@ -132,7 +137,10 @@ def cond(pred: Any, true_fn: Any, false_fn: Any, *, strict: bool = False, name: 
     with name_scope(name, "cond"):
         graph = get_default_graph()
         condition = convert_to_tensor(pred)
-        recorded = [_record(graph, graph.get_name_scope(), function, what, strict) for function, what in ((true_fn, "true_fn"), (false_fn, "false_fn"))]
+        recorded = [
+            _record(graph, graph.get_name_scope(), function, what, strict)
+            for function, what in ((true_fn, "true_fn"), (false_fn, "false_fn"))
+        ]
         (_, structure, then), (_, other, otherwise) = recorded
         _check_same_results(structure, other, then, otherwise)
         results = _choose(condition, [(branch, tensors) for branch, _, tensors in recorded], "If")
@@ -169,7 +177,7 @@ def _own(branch: BranchGraph, value: Any) -> Tensor:
             done = bind_constant(np.array(True), "done")
         return done
     tensor = branch.adopt(convert_to_tensor(value))
-    return state.read(tensor) if tensor.op.opdef is state.variable else tensor  # type: ignore[no-any-return]
+    return state.read(tensor) if tensor.op.opdef is state.variable else tensor
 
 
 def _check_same_results(structure: Any, other: Any, then: Sequence[Tensor], otherwise: Sequence[Tensor]) -> None:

@@ -44,8 +44,17 @@ class AggregationMethod:
     EXPERIMENTAL_ACCUMULATE_N = 2
 
 
-def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", colocate_gradients_with_ops: bool = False, gate_gradients: bool = False,
-              aggregation_method: int | None = None, stop_gradients: Any = None, unconnected_gradients: str = UnconnectedGradients.NONE) -> list[Any]:  # fmt: skip
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: bool = False,
+    aggregation_method: int | None = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: str = UnconnectedGradients.NONE,
+) -> list[Any]:
     """Return the derivative of the sum of all ys with respect to each x.
 
     Args:
@@ -79,13 +88,17 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", co
     if len(starts) != len(targets):
         raise ArgumentError(f"Passed {len(starts)} grad_ys for {len(targets)} ys")
     with name_scope(name, "gradients", [*targets, *sources]):
-        results = backpropagate(targets, sources, [_start(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops)
+        results = backpropagate(
+            targets, sources, [_start(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops
+        )
         if unconnected_gradients == UnconnectedGradients.ZERO:
             results = [zeros_as(x) if r is None else r for x, r in zip(sources, results, strict=True)]
     return results
 
 
-def backpropagate(targets: Sequence[Tensor], sources: Sequence[Tensor], starts: Sequence[Gradient], stops: set[Tensor]) -> list[Gradient | None]:
+def backpropagate(
+    targets: Sequence[Tensor], sources: Sequence[Tensor], starts: Sequence[Gradient], stops: set[Tensor]
+) -> list[Gradient | None]:
     """Return the gradients of the sources for given gradients of the targets, recorded into the default graph."""
     walk = _Walk(get_default_graph(), targets, sources, stops)
     for y, start in zip(targets, starts, strict=True):
@@ -100,7 +113,7 @@ def hessians(ys: Any, xs: Any, name: str = "hessians") -> list[Any]:
     with name_scope(name, "hessians"):
         for x in _as_list(xs):
             (first,) = gradients(ys, x)
-            size = x.tensor_type.shape[0] if isinstance(x, Tensor) else x.shape.as_list()[0]
+            size = int(x.shape.as_list()[0])
             rows = [gradients(first[i], x, unconnected_gradients=UnconnectedGradients.ZERO)[0] for i in range(size)]
             results.append(concat([row[None, :] for row in rows], 0))
     return results
@@ -198,7 +211,9 @@ class _Walk:
         found = function(operation, *[zeros_as(t) if g is None else g for t, g in zip(operation.outputs, totals, strict=True)])
         found = list(found) if isinstance(found, (list, tuple)) else [found]
         if len(found) != len(operation.inputs):
-            raise ArgumentError(f"Num gradients {len(found)} generated for op {operation.name} do not match num inputs {len(operation.inputs)}")
+            raise ArgumentError(
+                f"Num gradients {len(found)} generated for op {operation.name} do not match num inputs {len(operation.inputs)}"
+            )
         for i, (tensor, gradient) in enumerate(zip(operation.inputs, found, strict=True)):
             if gradient is not None and tensor in self.active and tensor.dtype.is_floating:
                 self.add(tensor, gradient if isinstance(gradient, IndexedSlices) else _checked(gradient, tensor, operation, i))
@@ -263,10 +278,13 @@ def _checked(gradient: Any, tensor: Tensor, operation: Operation, index: int) ->
     value = convert_to_tensor(gradient, dtype=None if hasattr(gradient, "builder") else tensor.dtype)
     if not shapes.is_compatible(value.tensor_type.shape, tensor.tensor_type.shape):
         raise ArgumentError(
-            lines("Incompatible shapes between op input and calculated input gradient.", f"Forward operation: {operation.name}. Input index: {index}.",
-                  f"Original input shape: {tensor.shape}. Calculated input gradient shape: {value.shape}")
-        )  # fmt: skip
-    return value if value.dtype is tensor.dtype else cast(value, tensor.dtype)  # type: ignore[no-any-return]
+            lines(
+                "Incompatible shapes between op input and calculated input gradient.",
+                f"Forward operation: {operation.name}. Input index: {index}.",
+                f"Original input shape: {tensor.shape}. Calculated input gradient shape: {value.shape}",
+            )
+        )
+    return value if value.dtype is tensor.dtype else cast(value, tensor.dtype)
 
 
 def _aggregate(found: list[Gradient]) -> Gradient:
@@ -278,4 +296,8 @@ def _aggregate(found: list[Gradient]) -> Gradient:
 
 def _no_rule(operation: Operation) -> GradientError:
     rule = f"No gradient defined for operation '{operation.name}' (op type: {operation.type})"
-    return GradientError(lines(rule, f"recorded at {operation.location}", "it lies on the path from the variables to the loss", "See docs/errors.md#gradients"))
+    return GradientError(
+        lines(
+            rule, f"recorded at {operation.location}", "it lies on the path from the variables to the loss", "See docs/errors.md#gradients"
+        )
+    )

@@ -162,7 +162,12 @@ class Context:
         """
         if pred.is_constant:
             taken = carry_out_branch(then_branch if pred.value[()] else else_branch, operands, self)
-            return tuple([constant_node(np.zeros((), t.dtype.np)) if node is None else node for node, t in zip(taken, self.operation.outputs, strict=True)])
+            return tuple(
+                [
+                    constant_node(np.zeros((), t.dtype.np)) if node is None else node
+                    for node, t in zip(taken, self.operation.outputs, strict=True)
+                ]
+            )
         return _Choice(self, pred, operands, then_branch, else_branch).results
 
 
@@ -278,12 +283,16 @@ class _Choice:
     def __init__(self, context: Context, pred: Node, operands: Sequence[Any], *branches: Branch) -> None:
         self._context = context
         self._operands = operands
-        inner = [o if isinstance(o, Reference) or o.is_constant else input_node("operand", str(i), o.tensor_type) for i, o in enumerate(operands)]
+        inner = [
+            o if isinstance(o, Reference) or o.is_constant else input_node("operand", str(i), o.tensor_type) for i, o in enumerate(operands)
+        ]
         self._sides = [Context(context.state.inside()) for _ in branches]
         for side in self._sides:
             side.operation = context.operation
         values = [carry_out_branch(branch, inner, side) for branch, side in zip(branches, self._sides, strict=True)]
-        self._outputs: list[list[Output]] = [[Output("effect", f"effect:{i}", n) for i, n in enumerate(s.state.effects)] for s in self._sides]
+        self._outputs: list[list[Output]] = [
+            [Output("effect", f"effect:{i}", n) for i, n in enumerate(s.state.effects)] for s in self._sides
+        ]
         self._places: list[Node | int] = []
         for i, pair in enumerate(zip(*values, strict=True)):
             self._places.append(self._place(i, *pair))

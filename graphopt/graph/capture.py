@@ -6,7 +6,7 @@ A branch is recorded once, closed, and then held by one operation of the graph a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from graphopt.errors import ArgumentError, lines
 from graphopt.graph.graph import Graph
@@ -14,6 +14,9 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.bind import bind
 from graphopt.ops import state
 from graphopt.ops.branch import captured
+
+
+Made = TypeVar("Made")
 
 
 class BranchGraph(Graph):
@@ -183,7 +186,7 @@ class Branch:
         return f"<branch of {self.graph.owner}: {len(self.graph.get_operations())} operations>"
 
 
-def record_branch(graph: BranchGraph, function: Callable[[], Any]) -> Any:
+def record_branch(graph: BranchGraph, function: Callable[[], Made]) -> Made:
     """Call `function` with the branch as the default graph; return what it gives."""
     with graph.as_default():
         return function()
@@ -198,5 +201,7 @@ def effects_reached(results: Iterable[Tensor]) -> list[Tensor]:
         if operation not in seen:
             seen.add(operation)
             pending.extend([*[t.op for t in operation.inputs], *operation.control_inputs])
-    effects = [op for op in sorted(seen, key=lambda op: op.id) if op.opdef.discharge is not None and op.opdef not in (state.variable, captured)]
+    effects = [
+        op for op in sorted(seen, key=lambda op: op.id) if op.opdef.discharge is not None and op.opdef not in (state.variable, captured)
+    ]
     return [tensor for operation in effects for tensor in operation.outputs]

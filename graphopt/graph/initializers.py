@@ -15,7 +15,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.constants import bind_constant, constant, zeros_value
 from graphopt.graph.operation import Tensor
 from graphopt.ops.array import reshape, transpose_op
-from graphopt.ops.decompositions import qr
+from graphopt.ops.decompositions import qr_op
 from graphopt.ops.elementwise import multiply, sign
 from graphopt.ops.random import random_normal, random_uniform, truncated_normal
 
@@ -104,7 +104,9 @@ class Constant(Initializer):
 
     def __init__(self, value: Any = 0, dtype: Any = dtypes.float32, verify_shape: bool = False) -> None:
         if not (np.isscalar(value) or isinstance(value, (list, tuple, np.ndarray))):
-            raise ArgumentTypeError(f"Invalid type for initial value: {type(value)} (expected Python scalar, list or tuple of values, or numpy.ndarray).")
+            raise ArgumentTypeError(
+                f"Invalid type for initial value: {type(value)} (expected Python scalar, list or tuple of values, or numpy.ndarray)."
+            )
         self.value = value  # type: ignore[method-assign, assignment]
         self.dtype = dtypes.as_dtype(dtype)
         self._verify_shape = verify_shape
@@ -190,10 +192,16 @@ class VarianceScaling(Initializer):
     Source: He et al. 2015, https://arxiv.org/abs/1502.01852; Glorot and Bengio 2010.
     """
 
-    arguments = ("scale", "mode", "distribution", "seed", "dtype")
+    arguments: ClassVar[tuple[str, ...]] = ("scale", "mode", "distribution", "seed", "dtype")
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None,
-                 dtype: Any = dtypes.float32) -> None:  # fmt: skip
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:
         if scale <= 0.0:
             raise ArgumentError("`scale` must be positive float")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
@@ -302,10 +310,10 @@ class Orthogonal(Initializer):
 
 def _orthonormal(shape: list[int], dtype: DType, seed: int | None) -> Tensor:
     """Return a random matrix with orthonormal columns, uniform among all of them (hence the signs)."""
-    q, r = qr(random_normal(shape, 0.0, 1.0, dtype=dtype, seed=seed))
+    q, r = qr_op(random_normal(shape, 0.0, 1.0, dtype=dtype, seed=seed))
     diagonal = multiply(r, np.eye(shape[1], dtype=dtype.np))
     signs: Tensor = sign(diagonal @ np.ones((shape[1], 1), dtype.np))
-    return multiply(q, transpose_op(signs))  # type: ignore[no-any-return]
+    return multiply(q, transpose_op(signs))
 
 
 class Identity(Initializer):

@@ -85,13 +85,20 @@ def assert_same_structure(nest1: Any, nest2: Any) -> None:
       ValueError: when the numbers of elements differ, or one is a leaf. TypeError: when the kinds of the sequences differ.
     """
     if is_nested(nest1) != is_nested(nest2):
-        raise ArgumentError(f"The two structures don't have the same nested structure. First structure: {nest1}. Second structure: {nest2}.")
+        raise ArgumentError(
+            f"The two structures don't have the same nested structure. First structure: {nest1}. Second structure: {nest2}."
+        )
     if not is_nested(nest1):
         return
     if type(nest1) is not type(nest2):
-        raise ArgumentTypeError(f"The two structures don't have the same sequence type. First structure has type {type(nest1)}, while second has type {type(nest2)}.")
+        raise ArgumentTypeError(
+            f"The two structures don't have the same sequence type. First structure has type {type(nest1)}, "
+            f"while second has type {type(nest2)}."
+        )
     if len(nest1) != len(nest2):
-        raise ArgumentError(f"The two structures don't have the same number of elements. First structure: {nest1}. Second structure: {nest2}.")
+        raise ArgumentError(
+            f"The two structures don't have the same number of elements. First structure: {nest1}. Second structure: {nest2}."
+        )
     if isinstance(nest1, Mapping):
         if set(nest1) != set(nest2):
             raise ArgumentError(f"The two dictionaries don't have the same set of keys: {sorted(nest1)} and {sorted(nest2)}.")

@@ -57,4 +57,4 @@ def graph_of(values: Iterable[Any]) -> Graph:
     current = get_default_graph()
     if found is None or current.preferred_over(found) is current:
         return current
-    return found  # type: ignore[no-any-return]
+    return found

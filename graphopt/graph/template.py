@@ -11,7 +11,9 @@ from graphopt.graph.graph import get_default_graph
 from graphopt.graph.variable_scope import VariableScope, get_variable_scope, variable_scope
 
 
-def make_template(name_: str, func_: Any, create_scope_now_: bool = False, unique_name_: str | None = None, custom_getter_: Any = None, **kwargs: Any) -> Template:
+def make_template(
+    name_: str, func_: Any, create_scope_now_: bool = False, unique_name_: str | None = None, custom_getter_: Any = None, **kwargs: Any
+) -> Template:
     """Return a function that makes its variables when it is called first, and takes them again afterwards.
 
     Args:
@@ -35,7 +37,9 @@ def make_template(name_: str, func_: Any, create_scope_now_: bool = False, uniqu
 class Template:
     """A function with variables of its own; made by `make_template`."""
 
-    def __init__(self, name: str, function: Any, *, create_scope_now: bool = False, unique_name: str | None = None, custom_getter: Any = None) -> None:
+    def __init__(
+        self, name: str, function: Any, *, create_scope_now: bool = False, unique_name: str | None = None, custom_getter: Any = None
+    ) -> None:
         if name is None:
             raise ArgumentError("name cannot be None.")
         self._name = name
@@ -82,9 +86,12 @@ class Template:
         new = [v.name for v in _trainable() if v not in before]
         if self._called and new:
             raise ArgumentError(
-                lines("New trainable variable created when calling a template after the first time, perhaps you used tf.Variable when you meant "
-                      f"tf.get_variable: {new}", f"template '{self._name}' in scope '{get_variable_scope().name}'")
-            )  # fmt: skip
+                lines(
+                    "New trainable variable created when calling a template after the first time, perhaps you used tf.Variable when you "
+                    f"meant tf.get_variable: {new}",
+                    f"template '{self._name}' in scope '{get_variable_scope().name}'",
+                )
+            )
         self._called = True
         return result
 

@@ -34,8 +34,20 @@ class VariableScope:
     `use_resource`. `partitioner`, `caching_device` and `use_resource` are kept but change nothing: a variable is always whole.
     """
 
-    def __init__(self, reuse: Any, name: str = "", initializer: Any = None, regularizer: Any = None, caching_device: Any = None, partitioner: Any = None,
-                 custom_getter: Any = None, name_scope: str = "", dtype: Any = dtypes.float32, use_resource: Any = None, constraint: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        reuse: Any,
+        name: str = "",
+        initializer: Any = None,
+        regularizer: Any = None,
+        caching_device: Any = None,
+        partitioner: Any = None,
+        custom_getter: Any = None,
+        name_scope: str = "",
+        dtype: Any = dtypes.float32,
+        use_resource: Any = None,
+        constraint: Any = None,
+    ) -> None:
         self._name = name
         self._name_scope = name_scope
         self.reuse = reuse
@@ -182,7 +194,7 @@ def get_variable_scope() -> VariableScope:
     return _scopes_of(get_default_graph()).current
 
 
-class variable_scope:  # noqa: N801 (TensorFlow's name)
+class variable_scope:
     """A ``with`` block in which `get_variable` puts the scope's name before its own and takes the scope's defaults.
 
     Args:
@@ -207,9 +219,22 @@ class variable_scope:  # noqa: N801 (TensorFlow's name)
       True
     """
 
-    def __init__(self, name_or_scope: Any, default_name: str | None = None, values: Any = None, initializer: Any = None, regularizer: Any = None,
-                 caching_device: Any = None, partitioner: Any = None, custom_getter: Any = None, reuse: Any = None, dtype: Any = None,
-                 use_resource: Any = None, constraint: Any = None, auxiliary_name_scope: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name_or_scope: Any,
+        default_name: str | None = None,
+        values: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        caching_device: Any = None,
+        partitioner: Any = None,
+        custom_getter: Any = None,
+        reuse: Any = None,
+        dtype: Any = None,
+        use_resource: Any = None,
+        constraint: Any = None,
+        auxiliary_name_scope: bool = True,
+    ) -> None:
         if default_name is None and name_or_scope is None:
             raise ArgumentTypeError("If default_name is None then name_or_scope is required")
         if not (name_or_scope is None or isinstance(name_or_scope, (str, VariableScope))):
@@ -297,9 +322,23 @@ def _composed(inner: Any, outer: Any) -> Any:
     return both
 
 
-def get_variable(name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, regularizer: Any = None, trainable: bool | None = None,
-                 collections: Any = None, caching_device: Any = None, partitioner: Any = None, validate_shape: bool = True, use_resource: Any = None,
-                 custom_getter: Any = None, constraint: Any = None, synchronization: Any = None, aggregation: Any = None) -> Any:  # fmt: skip
+def get_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool | None = None,
+    collections: Any = None,
+    caching_device: Any = None,
+    partitioner: Any = None,
+    validate_shape: bool = True,
+    use_resource: Any = None,
+    custom_getter: Any = None,
+    constraint: Any = None,
+    synchronization: Any = None,
+    aggregation: Any = None,
+) -> Any:
     """Return the variable of that name in the current variable scope, or make it, as the scope's `reuse` says.
 
     Args:
@@ -319,13 +358,35 @@ def get_variable(name: str, shape: Any = None, dtype: Any = None, initializer: A
       ...     tf.get_variable("w", [2, 3]).name
       'net/w:0'
     """
-    request = Request(shape, dtype, initializer, regularizer, None, trainable, collections, caching_device, partitioner, validate_shape, use_resource,
-                      constraint, synchronization, aggregation)  # fmt: skip
+    request = Request(
+        shape,
+        dtype,
+        initializer,
+        regularizer,
+        None,
+        trainable,
+        collections,
+        caching_device,
+        partitioner,
+        validate_shape,
+        use_resource,
+        constraint,
+        synchronization,
+        aggregation,
+    )
     return get_variable_scope().get_variable(name, request, custom_getter)
 
 
-def get_local_variable(name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, regularizer: Any = None, trainable: bool = False,
-                       collections: Any = None, **others: Any) -> Any:  # fmt: skip
+def get_local_variable(
+    name: str,
+    shape: Any = None,
+    dtype: Any = None,
+    initializer: Any = None,
+    regularizer: Any = None,
+    trainable: bool = False,
+    collections: Any = None,
+    **others: Any,
+) -> Any:
     """Return a variable as `get_variable` does, in LOCAL_VARIABLES and not trainable: it is initialised, but not saved.
 
     >>> tf.get_local_variable("count", [], tf.int32).name, len(tf.local_variables()), len(tf.global_variables())

@@ -90,7 +90,8 @@ class VariableStore:
             return _shared(name, found, request)
         if request.reuse is True:
             raise ArgumentError(
-                f"Variable {name} does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
+                f"Variable {name} does not exist, or was not created with tf.get_variable(). "
+                "Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
             )
         variable = _make(name, request, from_value)
         self._variables[name] = variable
@@ -133,11 +134,18 @@ def _make(name: str, request: Request, from_value: bool) -> Variable:
     initializer = request.initializer
     if initializer is None:
         initializer = GlorotUniform() if dtype.is_floating else Zeros()
-    initial, variable_dtype = (initializer, None) if from_value else _initial_function(name, initializer, shapes.to_shape(request.shape), dtype)
+    initial, variable_dtype = (
+        (initializer, None) if from_value else _initial_function(name, initializer, shapes.to_shape(request.shape), dtype)
+    )
     return Variable(
-        initial, name=name, trainable=request.trainable, collections=request.collections, dtype=variable_dtype, validate_shape=request.validate_shape,
+        initial,
+        name=name,
+        trainable=request.trainable,
+        collections=request.collections,
+        dtype=variable_dtype,
+        validate_shape=request.validate_shape,
         constraint=request.constraint,
-    )  # fmt: skip
+    )
 
 
 def _initial_function(name: str, initializer: Any, shape: Shape, dtype: DType) -> tuple[Callable[[], Any], DType | None]:

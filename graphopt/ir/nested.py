@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from graphopt.ir.bind import CURRENT
 from graphopt.ir.node import NODES, Node
@@ -16,7 +17,7 @@ def has_programs(node: Node) -> bool:
 
 def with_programs(node: Node, change: Callable[[Program], Program]) -> Node:
     """Return the node with its programs changed and its types inferred anew."""
-    attributes = {key: change(value) if isinstance(value, Program) else value for key, value in node.attributes.items()}
+    attributes: dict[str, Any] = {key: change(value) if isinstance(value, Program) else value for key, value in node.attributes.items()}
     made = node.op(*node.inputs, **attributes)
     result: Node = made[0].inputs[0] if isinstance(made, tuple) else made
     return result

@@ -154,17 +154,17 @@ def _parse_node(op_name: str, text: str, nodes: dict[str, Node], nested: dict[st
     return made
 
 
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\](),]')
+
+
 def _split(text: str) -> list[str]:
     """Split at the commas outside of brackets and strings."""
-    parts, depth, quoted, start = [], 0, False, 0
-    for i, char in enumerate(text):
-        if char == '"' and text[i - 1] != "\\":
-            quoted = not quoted
-        elif not quoted:
-            depth += (char in "[(") - (char in "])")
-            if char == "," and depth == 0:
-                parts.append(text[start:i].strip())
-                start = i + 1
+    parts, depth, start = [], 0, 0
+    for piece in _PIECE.finditer(text):
+        depth += (piece[0] in "[(") - (piece[0] in "])")
+        if piece[0] == "," and depth == 0:
+            parts.append(text[start : piece.start()].strip())
+            start = piece.end()
     parts.append(text[start:].strip())
     return [part for part in parts if part]
 

@@ -60,7 +60,9 @@ def joined_shape(a: Shape, b: Shape) -> Shape:
     return tuple([x if x == y else None for x, y in zip(a, b, strict=True)])
 
 
-def _choose_type(pred: TensorType, *operands: TensorType, then_program: Program, else_program: Program, reads: Any) -> tuple[TensorType, ...]:
+def _choose_type(
+    pred: TensorType, *operands: TensorType, then_program: Program, else_program: Program, reads: Any
+) -> tuple[TensorType, ...]:
     check_predicate(pred)
     return tuple([joined(a, b) for a, b in zip(results_of(then_program), results_of(else_program), strict=True)])
 
@@ -76,7 +78,20 @@ _X = input_node("feed", "x", TensorType(float32, (2,)))
 
 choose = define_op(
     "choose(pred: bool, *operands: each; then_program, else_program, reads) -> many()",
-    infer=_choose_type, kernel=_choose, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE, tf_name="Choose",
-    samples=[case(values(True, "bool"), "f32[2]", then_program=Program([Output("fetch", "y", negative(_X))]), else_program=Program([Output("fetch", "y", _X)]), reads=("feed x",))],
+    infer=_choose_type,
+    kernel=_choose,
+    host_only=True,
+    fallible=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="Choose",
+    samples=[
+        case(
+            values(True, "bool"),
+            "f32[2]",
+            then_program=Program([Output("fetch", "y", negative(_X))]),
+            else_program=Program([Output("fetch", "y", _X)]),
+            reads=("feed x",),
+        )
+    ],
     doc="Run one of two programs; `reads` says which of their inputs each operand is, as 'kind name'.",
-)  # fmt: skip
+)

@@ -140,7 +140,7 @@ sum_like = define_op(
 
 fill = define_op(
     "fill(shape: static index, x: any) -> filled(shape, x)",
-    kernel=lambda xp, shape, x: xp.full(tuple(np.asarray(shape).tolist()), x, x.dtype),
+    kernel=lambda xp, shape, x: xp.full(tuple(np.asarray(shape).tolist()), x, object if isinstance(x, bytes) else x.dtype),
     vjp=(None, lambda g, out, shape, x: sum_like(g, x)), linear_in=("x",), tf_name="Fill",
     samples=[case(values([2, 3], "i32"), "f32[]"), case(values([0], "i64"), "i32[]")], doc="Return a tensor of one repeated value.", ref=f"{ARRAY}/fill",
 )  # fmt: skip

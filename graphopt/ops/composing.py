@@ -45,6 +45,11 @@ def to_symbol(value: Any, dtype: Any = None, name: str | None = None, *others: A
     return builder_of(*others).constant(value, dtype, name)
 
 
+def symbolic_dtype(*operands: Any) -> Any:
+    """Return the element type of the first symbolic operand, or None when all are plain values."""
+    return next((operand.dtype for operand in operands if hasattr(operand, "builder")), None)
+
+
 def shape_operand(shape: Any) -> Any:
     """Return a shape argument as an operand: an integer vector, or a list that becomes one.
 

@@ -16,7 +16,7 @@ from graphopt.ir.samples import case
 from graphopt.ir.types import TensorType
 from graphopt.ops.array import concat, reshape, shape_op, transpose_op
 from graphopt.ops.broadcast import broadcast_to, reduce_sum_op
-from graphopt.ops.composing import scope, to_symbol
+from graphopt.ops.composing import scope, symbolic_dtype, to_symbol
 from graphopt.ops.elementwise import multiply
 from graphopt.ops.linalg import matmul_op
 
@@ -227,7 +227,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
       [11.0]
     """
     with scope(name or "Tensordot", a, b) as entered:
-        a, b = to_symbol(a, getattr(b, "dtype", None), "a", b), to_symbol(b, getattr(a, "dtype", None), "b", a)
+        a, b = to_symbol(a, symbolic_dtype(b), "a", b), to_symbol(b, symbolic_dtype(a), "b", a)
         if a.tensor_type.rank is None or b.tensor_type.rank is None:
             raise ArgumentError("tensordot needs arguments of known rank.")
         a_axes, b_axes = _paired_axes(a, b, axes)

@@ -13,7 +13,7 @@ from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.array import ARRAY, concat, reshape, shape_op, squeeze_op
 from graphopt.ops.checks import check_indices
-from graphopt.ops.composing import scope, shape_operand, to_symbol
+from graphopt.ops.composing import scope, shape_operand, symbolic_dtype, to_symbol
 from graphopt.ops.elementwise import select
 from graphopt.ops.indexing import gather_op
 from graphopt.ops.padding import place_op
@@ -211,7 +211,7 @@ def choose(condition: Any, x: Any, y: Any, name: str | None = None) -> Any:
     Raises:
       ValueError: when the shapes don't fit (there is no broadcasting).
     """
-    condition, x = to_symbol(condition, dtypes.bool_, None, x, y), to_symbol(x, getattr(y, "dtype", None), None, condition, y)
+    condition, x = to_symbol(condition, dtypes.bool_, None, x, y), to_symbol(x, symbolic_dtype(y), None, condition, y)
     y = to_symbol(y, x.dtype, None, condition, x)
     shape, rank = shapes.merge_shapes(x.tensor_type.shape, y.tensor_type.shape), condition.tensor_type.rank
     if shape is not None and rank == 1 and len(shape) > 1:

@@ -13,5 +13,6 @@ from graphopt.testing.contract import ERROR_CHECKS as ERROR_CHECKS
 from graphopt.testing.contract import check_block as check_block
 from graphopt.testing.contract import check_op as check_op
 from graphopt.testing.contract import check_sample as check_sample
+from graphopt.testing.contract import registered_ops as registered_ops
 from graphopt.testing.errors import ContractError as ContractError
 from graphopt.testing.gradients import check_gradient as check_gradient

@@ -19,7 +19,7 @@ from graphopt.ops import array, control, elementwise, reduce
 from graphopt.tf1.arguments import renamed
 
 
-def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | None = None) -> Operation:  # noqa: N802 (TensorFlow's name)
+def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | None = None) -> Operation:
     """Return an operation that raises InvalidArgumentError with `data` unless the condition holds.
 
     Args:
@@ -45,8 +45,18 @@ def _static(tensor: Tensor) -> Any:
     return tensor.op.attributes["value"].array if tensor.op.opdef is CONST else None
 
 
-def _compare(x: Any, y: Any, data: Any, summarize: int | None, message: str | None, name: str | None, word: str, sign: str, op: Any,
-             holds: Callable[[Any, Any], Any]) -> Operation:  # fmt: skip
+def _compare(
+    x: Any,
+    y: Any,
+    data: Any,
+    summarize: int | None,
+    message: str | None,
+    name: str | None,
+    word: str,
+    sign: str,
+    op: Any,
+    holds: Callable[[Any, Any], Any],
+) -> Operation:
     """Record the check that ``x sign y`` holds for every element; raise at once when both are constant and it doesn't."""
     with name_scope(name, word):
         left = convert_to_tensor(x)
@@ -61,7 +71,9 @@ def _compare(x: Any, y: Any, data: Any, summarize: int | None, message: str | No
         return Assert(condition, [*([message] if message else []), *shown], summarize)
 
 
-def assert_equal(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_equal(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x == y for all elements.
 
     Args:
@@ -80,54 +92,74 @@ def assert_equal(x: Any, y: Any, data: Any = None, summarize: int | None = None,
     return _compare(x, y, data, summarize, message, name, "assert_equal", "==", elementwise.equal, np.equal)
 
 
-def assert_none_equal(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_none_equal(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x != y for all elements; see `assert_equal`."""
     return _compare(x, y, data, summarize, message, name, "assert_none_equal", "!=", elementwise.not_equal, np.not_equal)
 
 
-def assert_less(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_less(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x < y for all elements; see `assert_equal`."""
     return _compare(x, y, data, summarize, message, name, "assert_less", "<", elementwise.less, np.less)
 
 
-def assert_less_equal(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_less_equal(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x <= y for all elements; see `assert_equal`."""
     return _compare(x, y, data, summarize, message, name, "assert_less_equal", "<=", elementwise.less_equal, np.less_equal)
 
 
-def assert_greater(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_greater(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x > y for all elements; see `assert_equal`."""
     return _compare(x, y, data, summarize, message, name, "assert_greater", ">", elementwise.greater, np.greater)
 
 
-def assert_greater_equal(x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_greater_equal(
+    x: Any, y: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x >= y for all elements; see `assert_equal`."""
     return _compare(x, y, data, summarize, message, name, "assert_greater_equal", ">=", elementwise.greater_equal, np.greater_equal)
 
 
-def _against_zero(x: Any, data: Any, summarize: int | None, message: str | None, name: str | None, word: str, sign: str, op: Any, holds: Any) -> Operation:
+def _against_zero(
+    x: Any, data: Any, summarize: int | None, message: str | None, name: str | None, word: str, sign: str, op: Any, holds: Any
+) -> Operation:
     with name_scope(name, word):
         tensor = convert_to_tensor(x)
         shown = [f"Condition x {sign} 0 did not hold element-wise:", f"x ({tensor.name}) = ", tensor] if data is None else data
         return _compare(tensor, 0, shown, summarize, message, None, word, sign, op, holds)
 
 
-def assert_positive(x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_positive(
+    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x > 0 for all elements; see `assert_equal`."""
     return _against_zero(x, data, summarize, message, name, "assert_positive", ">", elementwise.greater, np.greater)
 
 
-def assert_negative(x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_negative(
+    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x < 0 for all elements; see `assert_equal`."""
     return _against_zero(x, data, summarize, message, name, "assert_negative", "<", elementwise.less, np.less)
 
 
-def assert_non_negative(x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_non_negative(
+    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x >= 0 for all elements; see `assert_equal`."""
     return _against_zero(x, data, summarize, message, name, "assert_non_negative", ">=", elementwise.greater_equal, np.greater_equal)
 
 
-def assert_non_positive(x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_non_positive(
+    x: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless x <= 0 for all elements; see `assert_equal`."""
     return _against_zero(x, data, summarize, message, name, "assert_non_positive", "<=", elementwise.less_equal, np.less_equal)
 
@@ -137,7 +169,9 @@ def _nothing_to_check() -> Operation:
     return operation
 
 
-def assert_rank(x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_rank(
+    x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless `x` has that many dimensions.
 
     Args:
@@ -146,17 +180,41 @@ def assert_rank(x: Any, rank: Any, data: Any = None, summarize: int | None = Non
     Raises:
       ValueError: at once, when the rank of x is known. tf.errors.InvalidArgumentError: at run time.
     """
-    return _check_rank(x, int(rank), data, summarize, message, name, "assert_rank", "have rank", elementwise.equal, lambda own, wanted: own == wanted)
+    return _check_rank(
+        x, int(rank), data, summarize, message, name, "assert_rank", "have rank", elementwise.equal, lambda own, wanted: own == wanted
+    )
 
 
-def assert_rank_at_least(x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None) -> Operation:
+def assert_rank_at_least(
+    x: Any, rank: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> Operation:
     """Return an operation that raises unless `x` has that many dimensions or more; see `assert_rank`."""
-    return _check_rank(x, int(rank), data, summarize, message, name, "assert_rank_at_least", "have rank at least", elementwise.greater_equal,
-                       lambda own, wanted: own >= wanted)  # fmt: skip
+    return _check_rank(
+        x,
+        int(rank),
+        data,
+        summarize,
+        message,
+        name,
+        "assert_rank_at_least",
+        "have rank at least",
+        elementwise.greater_equal,
+        lambda own, wanted: own >= wanted,
+    )
 
 
-def _check_rank(x: Any, rank: int, data: Any, summarize: int | None, message: str | None, name: str | None, word: str, must: str, op: Any,
-                holds: Callable[[int, int], bool]) -> Operation:  # fmt: skip
+def _check_rank(
+    x: Any,
+    rank: int,
+    data: Any,
+    summarize: int | None,
+    message: str | None,
+    name: str | None,
+    word: str,
+    must: str,
+    op: Any,
+    holds: Callable[[int, int], bool],
+) -> Operation:
     with name_scope(name, word):
         tensor = convert_to_tensor(x)
         own = tensor.tensor_type.rank
@@ -205,7 +263,7 @@ def assert_integer(x: Any, message: str | None = None, name: str | None = None) 
     with name_scope(name, "assert_integer"):
         value = convert_to_tensor(x)
         if not value.dtype.is_integer:
-            raise ArgumentTypeError(f"{f'{message}  ' if message else ''}Expected \"x\" to be integer type.  Found: {value.dtype}")
+            raise ArgumentTypeError(f'{f"{message}  " if message else ""}Expected "x" to be integer type.  Found: {value.dtype}')
         operation: Operation = control.no_op(name="statically_determined_was_integer")
         return operation
 
@@ -223,7 +281,9 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
     return value
 
 
-def verify_tensor_all_finite(t: Any = None, msg: str | None = None, name: str | None = None, x: Any = None, message: str | None = None) -> Tensor:
+def verify_tensor_all_finite(
+    t: Any = None, msg: str | None = None, name: str | None = None, x: Any = None, message: str | None = None
+) -> Tensor:
     """Return a float tensor after a check that it has neither NaN nor infinite elements.
 
     Args:
@@ -265,7 +325,7 @@ def assert_proper_iterable(values: Any) -> None:
       TypeError: for those and for what is no iterable.
     """
     if isinstance(values, (Tensor, np.ndarray, bytes, str)) or not hasattr(values, "__iter__"):
-        raise ArgumentTypeError(f"Expected argument \"values\" to be a \"proper\" iterable.  Found: {type(values)}")
+        raise ArgumentTypeError(f'Expected argument "values" to be a "proper" iterable.  Found: {type(values)}')
 
 
 def is_numeric_tensor(tensor: Any) -> bool:
@@ -288,5 +348,3 @@ def _ordered(x: Any, name: str | None, word: str, op: Any) -> Tensor:
         flat = array.reshape(convert_to_tensor(x), [-1])
         result: Tensor = reduce.reduce_all(op(flat[:-1], flat[1:]))
         return result
-
-

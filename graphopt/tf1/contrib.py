@@ -1,7 +1,9 @@
 """`tf.contrib`: what training scripts took from it."""
 
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
+from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights
 from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
 from graphopt.train.adaptive_clipping import adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
@@ -9,7 +11,19 @@ from graphopt.train.global_step import assert_global_step, create_global_step, g
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
 from graphopt.train.schedules import sgdr_decay
 
+
+def _defined_in(*modules: ModuleType) -> dict[str, Any]:
+    """Return the public functions that the modules define."""
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    }
+
+
 layers = SimpleNamespace(
+    **_defined_in(contrib_layers, contrib_summaries, contrib_weights),
     OPTIMIZER_CLS_NAMES=OPTIMIZER_CLS_NAMES,
     OPTIMIZER_SUMMARIES=OPTIMIZER_SUMMARIES,
     adaptive_clipping_fn=adaptive_clipping_fn,
@@ -17,6 +31,7 @@ layers = SimpleNamespace(
 )
 
 framework = SimpleNamespace(
+    **_defined_in(contrib_framework),
     add_arg_scope=add_arg_scope,
     arg_scope=arg_scope,
     assert_global_step=assert_global_step,

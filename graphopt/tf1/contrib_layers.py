@@ -210,12 +210,12 @@ def bias_add(inputs: Any, activation_fn: Any = None, initializer: Any = _ZEROS, 
 
 
 @add_arg_scope
-def batch_norm(inputs: Any, decay: float = 0.999, center: bool = True, scale: bool = False, epsilon: float = 0.001, activation_fn: Any = None,
-               param_initializers: Any = None, param_regularizers: Any = None, updates_collections: Any = GraphKeys.UPDATE_OPS,
-               is_training: Any = True, reuse: Any = None, variables_collections: Any = None, outputs_collections: Any = None,
-               trainable: bool = True, batch_weights: Any = None, fused: bool | None = None, data_format: str = "NHWC",
-               zero_debias_moving_mean: bool = False, scope: Any = None, renorm: bool = False, renorm_clipping: Any = None,
-               renorm_decay: float = 0.99, adjustment: Any = None) -> Any:  # fmt: skip
+def batch_norm(inputs: Any, decay: float = 0.999, center: bool = True, scale: bool = False, epsilon: float = 0.001,
+               activation_fn: Any = None, param_initializers: Any = None, param_regularizers: Any = None,
+               updates_collections: Any = GraphKeys.UPDATE_OPS, is_training: Any = True, reuse: Any = None,
+               variables_collections: Any = None, outputs_collections: Any = None, trainable: bool = True, batch_weights: Any = None,
+               fused: bool | None = None, data_format: str = "NHWC", zero_debias_moving_mean: bool = False, scope: Any = None,
+               renorm: bool = False, renorm_clipping: Any = None, renorm_decay: float = 0.99, adjustment: Any = None) -> Any:  # fmt: skip
     """Normalise each channel: in training by the batch's own mean and variance, otherwise by moving averages of them.
 
     In training, two operations in `updates_collections` move the averages; `optimize_loss` runs those in UPDATE_OPS. With None the

@@ -10,6 +10,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph import variables
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
+from graphopt.graph.nest import is_nested
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops import control
@@ -17,7 +18,9 @@ from graphopt.ops.array import identity
 from graphopt.tf1.arguments import renamed
 
 
-def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = False, name: str | None = None, fn1: Any = None, fn2: Any = None) -> Any:
+def cond(
+    pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = False, name: str | None = None, fn1: Any = None, fn2: Any = None
+) -> Any:
     """Return what one of two functions gives, chosen at run time; see `graphopt.autodiff.branches.cond`.
 
     Args:
@@ -105,8 +108,9 @@ def with_dependencies(dependencies: Any, output_tensor: Any, name: str | None = 
     return variables.with_dependencies(dependencies, output_tensor, name)
 
 
-def Print(input_: Any, data: Any, message: str | None = None, first_n: int | None = None, summarize: int | None = None,  # noqa: N802 (TensorFlow's name)
-          name: str | None = None) -> Tensor:  # fmt: skip
+def Print(
+    input_: Any, data: Any, message: str | None = None, first_n: int | None = None, summarize: int | None = None, name: str | None = None
+) -> Tensor:
     """Return a tensor again; a run that needs it writes the data to the standard error stream.
 
     Args:
@@ -117,11 +121,13 @@ def Print(input_: Any, data: Any, message: str | None = None, first_n: int | Non
         nothing: Tensor = identity(input_, name=name or "Print")
         return nothing
     budget = control.Budget(first_n) if first_n is not None and first_n > 0 else None
-    tensor: Tensor = control.print_op(input_, *data, message=message or "", summarize=3 if summarize is None else summarize, budget=budget, name=name)
+    tensor: Tensor = control.print_op(
+        input_, *data, message=message or "", summarize=3 if summarize is None else summarize, budget=budget, name=name
+    )
     return tensor
 
 
-def py_func(func: Any, inp: Any, Tout: Any, stateful: bool = True, name: str | None = None) -> Any:  # noqa: N803 (TensorFlow's name)
+def py_func(func: Any, inp: Any, Tout: Any, stateful: bool = True, name: str | None = None) -> Any:
     """Return what a Python function gives for the values of tensors.
 
     Args:
@@ -139,19 +145,15 @@ def py_func(func: Any, inp: Any, Tout: Any, stateful: bool = True, name: str | N
       >>> tf.Session().run(tf.py_func(np.cumsum, [x], tf.float32)).tolist()
       [1.0, 3.0]
     """
-    several = isinstance(Tout, (list, _TUPLE))
-    wanted = _TUPLE(dtypes.as_dtype(t) for t in (Tout if several else [Tout]))
+    several = is_nested(Tout)
+    wanted = (*[dtypes.as_dtype(t) for t in (Tout if several else [Tout])],)
     made = control.py_func(*inp, function=func, dtypes_out=wanted, name=name)
     if isinstance(made, Operation):
         return made
     return list(made) if several else made[0]
 
 
-# `tuple` is TensorFlow's function in this module.
-_TUPLE = type(())
-
-
-def numpy_function(func: Any, inp: Any, Tout: Any, name: str | None = None) -> Any:  # noqa: N803 (TensorFlow's name)
+def numpy_function(func: Any, inp: Any, Tout: Any, name: str | None = None) -> Any:
     """Return what a Python function gives for the values of tensors; see `py_func`."""
     return py_func(func, inp, Tout, name=name)
 

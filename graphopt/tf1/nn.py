@@ -12,7 +12,7 @@ from graphopt.errors import ArgumentError, lines
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.ops import activations, conv, depthwise, embedding, normalization, pool, reduce
+from graphopt.ops import activations, conv, depthwise, embedding, normalization, pool, reduce, sampled
 from graphopt.ops import nn as nn_ops
 from graphopt.ops import softmax as softmax_ops
 from graphopt.ops.array import shape_op, stop_gradient
@@ -412,6 +412,36 @@ def embedding_lookup_sparse(params: Any, sp_ids: Any, sp_weights: Any, partition
     return embedding.embedding_lookup_sparse(
         params, sp_ids, sp_weights, partition_strategy=partition_strategy, combiner=how, max_norm=max_norm, name=name
     )
+
+
+def nce_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int, num_true: int = 1,
+             sampled_values: Any = None, remove_accidental_hits: bool = False, partition_strategy: str = "mod",
+             name: str = "nce_loss") -> Any:  # fmt: skip
+    """Return the noise contrastive estimation loss of each example, over given samples.
+
+    Args:
+      weights, biases: one row and one number for each class. labels: class numbers ``[batch, num_true]``. inputs: ``[batch, size]``.
+      num_sampled, num_classes: accepted; `sampled_values` says both. num_true: how many true classes an example has.
+      sampled_values: the sampled classes, and how often the true and the sampled ones are expected.
+      remove_accidental_hits: leave out samples that are true classes. partition_strategy: "mod" or "div". name: name of the scope.
+
+    Raises:
+      NotImplementedError: without sampled_values.
+    """
+    return sampled.nce_loss(
+        weights, biases, labels, inputs, num_true=num_true, sampled_values=sampled_values, remove_accidental_hits=remove_accidental_hits,
+        partition_strategy=partition_strategy, name=name,
+    )  # fmt: skip
+
+
+def sampled_softmax_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int, num_true: int = 1,
+                         sampled_values: Any = None, remove_accidental_hits: bool = True, partition_strategy: str = "mod",
+                         name: str = "sampled_softmax_loss", seed: int | None = None) -> Any:  # fmt: skip
+    """Return the softmax cross entropy over the true and given sampled classes. Arguments and errors as for `nce_loss`."""
+    return sampled.sampled_softmax_loss(
+        weights, biases, labels, inputs, num_true=num_true, sampled_values=sampled_values, remove_accidental_hits=remove_accidental_hits,
+        partition_strategy=partition_strategy, name=name,
+    )  # fmt: skip
 
 
 # --- convolution and pooling ---------------------------------------------------------------------------------------------

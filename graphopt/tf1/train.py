@@ -1,6 +1,7 @@
 """`tf.train` with TensorFlow 1's names."""
 
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
+from graphopt.graph.training_info import training_info as training_info
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
 from graphopt.train.averages import assign_moving_average as assign_moving_average
 from graphopt.train.averages import weighted_moving_average as weighted_moving_average
@@ -9,7 +10,6 @@ from graphopt.train.global_step import create_global_step as create_global_step
 from graphopt.train.global_step import get_global_step as get_global_step
 from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
 from graphopt.train.global_step import global_step as global_step
-from graphopt.train.info import training_info as training_info
 from graphopt.train.optimizers import AdadeltaOptimizer as AdadeltaOptimizer
 from graphopt.train.optimizers import AdagradDAOptimizer as AdagradDAOptimizer
 from graphopt.train.optimizers import AdagradOptimizer as AdagradOptimizer

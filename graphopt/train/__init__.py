@@ -1,6 +1,11 @@
 """Training: the training op, its stages, optimizers, schedules, clipping and averages."""
 
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
+from graphopt.graph.training_info import StageInfo as StageInfo
+from graphopt.graph.training_info import SummaryInfo as SummaryInfo
+from graphopt.graph.training_info import TrainingOpInfo as TrainingOpInfo
+from graphopt.graph.training_info import VariableInfo as VariableInfo
+from graphopt.graph.training_info import training_info as training_info
 from graphopt.train.adaptive_clipping import adaptive_clipping_fn as adaptive_clipping_fn
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
 from graphopt.train.averages import assign_moving_average as assign_moving_average
@@ -16,11 +21,6 @@ from graphopt.train.global_step import create_global_step as create_global_step
 from graphopt.train.global_step import get_global_step as get_global_step
 from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
 from graphopt.train.global_step import global_step as global_step
-from graphopt.train.info import StageInfo as StageInfo
-from graphopt.train.info import SummaryInfo as SummaryInfo
-from graphopt.train.info import TrainingOpInfo as TrainingOpInfo
-from graphopt.train.info import VariableInfo as VariableInfo
-from graphopt.train.info import training_info as training_info
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES as OPTIMIZER_CLS_NAMES
 from graphopt.train.optimize_loss import OPTIMIZER_SUMMARIES as OPTIMIZER_SUMMARIES
 from graphopt.train.optimize_loss import optimize_loss as optimize_loss

@@ -13,7 +13,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.initializers import Zeros
 from graphopt.graph.operation import Operation, Tensor
-from graphopt.graph.scopes import name_scope
+from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_zeros_slot
 from graphopt.graph.variable_scope import get_variable, get_variable_scope, variable_scope
 from graphopt.graph.variables import (
@@ -176,11 +176,11 @@ class ExponentialMovingAverage:
             return group(*updates, name=scope)
 
     def _make_average(self, var: Any) -> Variable:
-        with get_default_graph().control_dependencies(None):
+        with init_scope() as graph:
             if not isinstance(var, Variable):
                 average: Variable = create_zeros_slot(var, self._name)
                 return average
-            get_default_graph().add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, var)
+            graph.add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, var)
             average = create_slot(var, var.initialized_value(), self._name)
             return average
 

@@ -16,9 +16,24 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices, map_values
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.ops.array import identity, size_op, stack
+from graphopt.ops.array import identity, size_op
 from graphopt.ops.control import check_numerics
-from graphopt.ops.elementwise import add, cast, divide, greater, maximum, minimum, multiply, ones_as, rsqrt, select, sqrt, square, subtract
+from graphopt.ops.elementwise import (
+    add,
+    add_n,
+    cast,
+    divide,
+    greater,
+    maximum,
+    minimum,
+    multiply,
+    ones_as,
+    rsqrt,
+    select,
+    sqrt,
+    square,
+    subtract,
+)
 from graphopt.ops.reduce import l2_loss, reduce_sum
 from graphopt.shapes import TensorShape
 
@@ -103,7 +118,7 @@ def global_norm(t_list: Sequence[Any], name: str | None = None) -> Tensor:
     _check_sequence(t_list)
     with name_scope(name, "global_norm"):
         halves = [l2_loss(v) for v in _values(t_list) if v is not None]
-        total = reduce_sum(stack(halves)) if halves else convert_to_tensor(0.0)
+        total = add_n(halves) if halves else convert_to_tensor(0.0)
         norm: Tensor = sqrt(multiply(total, 2), name="global_norm")
     return norm
 
@@ -146,7 +161,8 @@ def clip_by_global_norm(t_list: Sequence[Any], clip_norm: Any, use_norm: Any = N
         # norm - norm is 0 where the norm is finite and NaN elsewhere.
         scale = add(finite, subtract(norm, norm))
         clipped = [None if v is None else identity(multiply(v, scale), name=f"{scope}_{i}") for i, v in enumerate(_values(t_list))]
-    restored = [t.with_values(c) if isinstance(t, IndexedSlices) else c for t, c in zip(t_list, clipped, strict=True)]
+    pairs = zip(t_list, clipped, strict=True)
+    restored = [t.with_values(c) if isinstance(t, IndexedSlices) and c is not None else c for t, c in pairs]
     return restored, norm
 
 

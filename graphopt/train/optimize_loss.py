@@ -13,11 +13,11 @@ from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.initializers import Constant
 from graphopt.graph.operation import Operation, Tensor, user_location
 from graphopt.graph.summaries import histogram, scalar
+from graphopt.graph.training_info import StageInfo, SummaryInfo, TrainingOpInfo, VariableInfo, record_training_op
 from graphopt.graph.variable_scope import get_variable, variable_scope
 from graphopt.graph.variables import trainable_variables, with_dependencies
 from graphopt.train.clip import global_norm
 from graphopt.train.global_step import assert_global_step, get_global_step
-from graphopt.train.info import StageInfo, SummaryInfo, TrainingOpInfo, VariableInfo, record_training_op
 from graphopt.train.optimizers import (
     AdagradOptimizer,
     AdamOptimizer,
@@ -248,7 +248,7 @@ def _learning_rate_tensor(learning_rate: Any) -> Any:
     if learning_rate is None or (isinstance(learning_rate, Tensor) and learning_rate.get_shape().ndims == 0):
         return learning_rate
     if not isinstance(learning_rate, float):
-        raise ArgumentError(f"Learning rate should be 0d Tensor or float. Got {learning_rate} of type {type(learning_rate)}")
+        raise ArgumentError(f"Learning rate should be 0d Tensor or float. Got {learning_rate!s} of type {type(learning_rate)}")
     if learning_rate < 0.0:
         raise ArgumentError("Invalid learning_rate %s.", learning_rate)
     return get_variable("learning_rate", [], trainable=False, initializer=Constant(learning_rate))

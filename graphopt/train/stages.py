@@ -13,11 +13,11 @@ from graphopt.errors import ArgumentError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import map_values
 from graphopt.graph.operation import Location, user_location
+from graphopt.graph.training_info import StageInfo
 from graphopt.ops.array import shape_of
 from graphopt.ops.elementwise import add, cast, multiply
 from graphopt.ops.random import truncated_normal
 from graphopt.train.clip import clip_by_global_norm
-from graphopt.train.info import StageInfo
 
 Pairs = list[tuple[Any, Any]]
 

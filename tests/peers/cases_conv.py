@@ -71,7 +71,7 @@ for label, (shape, strides, padding) in TRANSPOSES.items():
         lambda tf, x, w, o=shape, s=strides, p=padding: tf.nn.conv2d_transpose(x, w, o, s, padding=p),
         x=SMALL,
         w=BACK,
-        fixed=("w",),
+        hidden=False,  # the batch size is in the given shape: graphopt knows it, as TensorFlow 1.15 does and 2.21 does not
         **SUMS,
     )
 conv(

@@ -95,7 +95,14 @@ xent(
     z=LOGITS,
     names="scope",
 )
-xent("second_order", lambda tf, z: tf.gradients(tf.nn.softmax_cross_entropy_with_logits(labels=LABELS, logits=z), z), z=LOGITS, names="off")
+# No hidden run: the gradient of a tensor of unknown size has that size here; TensorFlow takes it from the labels.
+xent(
+    "second_order",
+    lambda tf, z: tf.gradients(tf.nn.softmax_cross_entropy_with_logits(labels=LABELS, logits=z), z),
+    z=LOGITS,
+    hidden=False,
+    names="off",
+)
 xent(
     "handmade",
     lambda tf, z, y: -tf.reduce_mean(tf.reduce_sum(y * tf.log(tf.nn.softmax(z)), reduction_indices=[1])),

@@ -110,13 +110,14 @@ def steps(tf: Any, make: Make, *, dtype: str = "float32", sparse: bool = False) 
     train = opt.apply_gradients([(gradient, w), (bias_ph, b)], global_step=tf.train.get_global_step())
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        start = {v.name: session.run(v) for v in tf.global_variables()}
+        # Of float64 variables the powers of Adam are float64 in graphopt and float32 in TensorFlow: here both are exact.
+        start = {v.name: values_of(session, v, dtype) for v in tf.global_variables()}
         path = []
         for step in range(STEPS):
             feed = {value_ph: values[step], bias_ph: bias[step]}
             session.run(train, feed if indices is None else {**feed, index_ph: indices[step]})
             path.append(session.run(w))
-        end = {v.name: session.run(v) for v in tf.global_variables()}
+        end = {v.name: values_of(session, v, dtype) for v in tf.global_variables()}
     return {
         "optimizer": opt.get_name(),
         "train_op": train.name,
@@ -127,6 +128,11 @@ def steps(tf: Any, make: Make, *, dtype: str = "float32", sparse: bool = False) 
         "path": np.stack(path),
         "end": end,
     }
+
+
+def values_of(session: Any, variable: Any, dtype: str) -> np.ndarray:
+    values = np.asarray(session.run(variable))
+    return values.astype(dtype) if dtype == "float64" and values.dtype.kind == "f" else values
 
 
 for optimizer, settings in SETTINGS.items():

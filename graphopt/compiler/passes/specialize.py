@@ -26,14 +26,18 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         if node.op is not INPUT:
             return node
         actual = types.get((node.attributes["kind"], node.attributes["name"]))
-        return node if actual is None or actual == node.tensor_type else input_node(node.attributes["kind"], node.attributes["name"], actual)
+        return (
+            node if actual is None or actual == node.tensor_type else input_node(node.attributes["kind"], node.attributes["name"], actual)
+        )
 
     def replace_node(node: Node, inputs: tuple[Node, ...]) -> Node:
         current = with_inputs(node, inputs)
         if has_programs(current):
             # The first operand is the condition; `reads` names what each of the others is inside.
-            inner = {tuple(key.split(" ", 1)): source.tensor_type for key, source in zip(current.attributes["reads"], inputs[1:], strict=True)}
-            return with_programs(current, lambda nested: specialize(nested, inner))  # type: ignore[arg-type]
+            inner = {
+                tuple(key.split(" ", 1)): source.tensor_type for key, source in zip(current.attributes["reads"], inputs[1:], strict=True)
+            }
+            return with_programs(current, lambda nested: specialize(nested, inner))
         find = current.op.value_from_types
         value = None if find is None else find(*[source.tensor_type for source in inputs], **current.attributes)
         return current if value is None else constant_node(value)

@@ -16,7 +16,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
-from graphopt.graph.scopes import name_scope
+from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
 from graphopt.ops.update_rule import sum_duplicate_rows
@@ -184,7 +184,7 @@ class Optimizer:
         for v in changed:
             if not isinstance(v, Variable):
                 raise UnsupportedError("Trying to update a Tensor ", v)
-        with graph.control_dependencies(None):
+        with init_scope():
             self._create_slots(changed)
         with name_scope(name, self._name) as scope:
             self._prepare()

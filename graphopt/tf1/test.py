@@ -1,0 +1,27 @@
+"""`tf.test`: what scripts with tests took from it."""
+
+from __future__ import annotations
+
+import unittest
+from typing import Any
+
+from graphopt.graph.graph import get_default_graph, reset_default_graph
+from graphopt.runtime.session import Session
+
+
+class TestCase(unittest.TestCase):
+    """A test case with a fresh default graph for each test and `test_session`."""
+
+    def setUp(self) -> None:
+        """Forget the graph of the test before."""
+        super().setUp()
+        reset_default_graph()
+
+    def test_session(self, graph: Any = None, config: Any = None) -> Session:
+        """Return a session on `graph`, or on the default graph."""
+        return Session(graph=graph or get_default_graph(), config=config)
+
+    session = test_session
+
+
+main = unittest.main
