@@ -204,13 +204,14 @@ def discharge(fetches: Sequence[Tensor | Operation], feeds: Mapping[Tensor, Tens
     context = Context(run_state)
     values: dict[Tensor, Any] = {}
     for tensor, tensor_type in feeds.items():
-        values[tensor] = input_node("feed", tensor.name, tensor_type)
-        if tensor.op.opdef is state.variable:
-            run_state.fed[tensor.op.name] = values[tensor]
+        fed = input_node("feed", tensor.name, tensor_type)
+        is_variable = tensor.op.opdef is state.variable
+        values[tensor] = Reference(tensor.op.name, tensor.tensor_type) if is_variable else fed
+        if is_variable:
+            run_state.fed[tensor.op.name] = fed
     with_nodes = CURRENT.set(NODES)
     try:
-        for operation in needed_operations(fetches, feeds):
-            carry_out(operation, values, context)
+        carry_out_all(needed_operations(fetches, feeds), values, context, {f for f in fetches if isinstance(f, Operation)})
         outputs = _outputs(fetches, values, context)
     finally:
         CURRENT.reset(with_nodes)
@@ -227,6 +228,16 @@ def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], c
             node = context.get(value) if isinstance(value, Reference) else value
             outputs[fetch.name] = Output("fetch", fetch.name, node)
     return list(outputs.values())
+
+
+def carry_out_all(operations: Sequence[Operation], values: dict[Tensor, Any], context: Context, awaited: set[Operation]) -> None:
+    """Carry out operations in order. What others wait for, or the caller asked for (`awaited`), must not fail, used or not."""
+    awaited = awaited.union(*[operation._control_inputs for operation in operations])
+    for operation in operations:
+        carry_out(operation, values, context)
+        if operation in awaited and operation.opdef.fallible and operation.opdef.discharge is None:
+            for tensor in operation.outputs:
+                context.check(values[tensor])
 
 
 def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context) -> None:
@@ -268,8 +279,7 @@ def carry_out_branch(branch: Branch, operands: Sequence[Any], context: Context) 
     """Carry out what the results of a branch need; return the results (None for those only another branch has)."""
     values = {inner: operand for inner, operand in zip(branch.inputs, operands, strict=True) if inner is not None}
     holder = context.operation
-    for operation in needed_operations([t for t in branch.outputs if t is not None], values):
-        carry_out(operation, values, context)
+    carry_out_all(needed_operations([t for t in branch.outputs if t is not None], values), values, context, set())
     context.operation = holder
     return [None if t is None else values[t] for t in branch.outputs]
 

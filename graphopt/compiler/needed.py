@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from graphopt.errors import GraphStateError
 from graphopt.graph.operation import Operation, Tensor
+from graphopt.ops.control import placeholder
 
 
 def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Tensor]) -> list[Operation]:
@@ -23,7 +24,8 @@ def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Ten
             continue
         needed.add(operation)
         pending.extend([t.op for t in operation.inputs if t not in fed and t.op not in needed])
-        pending.extend(operation._control_inputs)
+        # A placeholder that is fed has nothing to do; anything else behind a control edge happens, fed or not.
+        pending.extend([op for op in operation._control_inputs if op.opdef is not placeholder or op.outputs[0] not in fed])
     order = sorted(needed, key=lambda op: op.id)
     if all(control.id < operation.id for operation in order for control in operation._control_inputs):
         return order
@@ -32,10 +34,11 @@ def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Ten
 
 def _stable_sort(order: list[Operation], fed: set[Tensor]) -> list[Operation]:
     """Sort by edges; among the operations that are ready the oldest comes first."""
+    waiting = set(order)
     waits: dict[Operation, int] = {}
     followers: dict[Operation, list[Operation]] = {}
     for operation in order:
-        before = {t.op for t in operation.inputs if t not in fed} | set(operation._control_inputs)
+        before = {t.op for t in operation.inputs if t not in fed} | {op for op in operation._control_inputs if op in waiting}
         waits[operation] = len(before)
         for earlier in before:
             followers.setdefault(earlier, []).append(operation)

@@ -15,7 +15,6 @@ from graphopt.ir.bind import bind
 from graphopt.ops import state
 from graphopt.ops.branch import captured
 
-
 Made = TypeVar("Made")
 
 

@@ -242,7 +242,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
 
 
 def _paired_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
-    if np.ndim(axes) == 0:
+    if not isinstance(axes, (list, tuple)) and np.ndim(axes) == 0:
         count, rank = int(axes), a.tensor_type.rank
         if count < 0 or count > rank:
             raise ArgumentError(f"'axes' must be between 0 and {rank}, got {count}")

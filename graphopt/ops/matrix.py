@@ -42,21 +42,30 @@ def _places(rows: int, columns: int, k: int) -> tuple[Any, Any]:
     return along - min(k, 0), along + max(k, 0)
 
 
+def _matrix_sizes(size: int, k: int, rows: int, columns: int) -> tuple[int, int]:
+    """Return the sizes of the matrix of a diagonal: a square where neither is given, as small as possible where one is."""
+    least = (size + max(-k, 0), size + max(k, 0))
+    if rows == -1 and columns == -1:
+        return max(least), max(least)
+    return least[0] if rows == -1 else rows, least[1] if columns == -1 else columns
+
+
 def _matrix_diag_type(x: TensorType, k: int, rows: int, columns: int) -> TensorType:
     if x.shape is None:
         return x
     if not x.shape:
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
-    own = x.shape[-1]
-    found = [given if given != -1 else None if own is None else own + extra for given, extra in ((rows, max(-k, 0)), (columns, max(k, 0)))]
-    if own is not None and _diagonal_size(found[0], found[1], k) not in (own, None):
-        raise ShapeError(f"A diagonal of {own} elements doesn't fit a matrix of {rows} rows and {columns} columns")
+    size = x.shape[-1]
+    if size is None:
+        return TensorType(x.dtype, (*x.shape[:-1], *[None if given == -1 else given for given in (rows, columns)]))
+    found = _matrix_sizes(size, k, rows, columns)
+    if _diagonal_size(*found, k) != size:
+        raise ShapeError(f"A diagonal of {size} elements doesn't fit a matrix of {found[0]} rows and {found[1]} columns")
     return TensorType(x.dtype, (*x.shape[:-1], *found))
 
 
 def _matrix_diag_kernel(xp: Any, x: Any, k: int, rows: int, columns: int) -> Any:
-    size = np.shape(x)[-1]
-    height, width = size + max(-k, 0) if rows == -1 else rows, size + max(k, 0) if columns == -1 else columns
+    height, width = _matrix_sizes(np.shape(x)[-1], k, rows, columns)
     result = np.zeros((*np.shape(x)[:-1], height, width), x.dtype)
     result[(..., *_places(height, width, k))] = x
     return result

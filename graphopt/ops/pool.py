@@ -119,7 +119,7 @@ def _max_pick_vjp(g: Any, out: Any, x: Any, pooled: Any, h: Any, **attributes: A
 
 _IMAGE = values(np.arange(16.0).reshape(1, 4, 4, 1), "f64")
 _LARGEST = values([[[[5.0], [7.0]], [[13.0], [15.0]]]], "f64")
-_HALVES = {"ksize": (2, 2), "strides": (2, 2)}
+_HALVES: dict[str, Any] = {"ksize": (2, 2), "strides": (2, 2)}
 
 
 # Which element is the largest does not change with a small step, so both are linear in their last operand and constant in the others.

@@ -254,7 +254,7 @@ def _sparse_by_rows(logits: Any, labels: Any) -> Any:
     if labels.shape != logits.shape[:-1] or np.maximum.reduce(unsigned) >= classes:
         _check_labels(logits, labels)
     hits = flat_labels + _row_starts(len(rows), classes, np.dtype(np.int64))
-    shifted = rows - np.maximum.reduce(rows, 1, None, None, True)
+    shifted = rows - np.maximum.reduce(rows, 1, None, None, True)  # type: ignore[call-overload]
     picked = shifted.reshape(-1).take(hits)
     grown = np.exp(shifted, shifted)
     total = np.add.reduce(grown, 1) if grown.dtype.char == "e" else grown.dot(_ones(classes, grown.dtype))

@@ -34,9 +34,14 @@ def _sum_duplicates(xp: Any, rows: Any, indices: Any) -> Any:
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     if is_first.all():
-        return rows.copy(), indices.copy()
-    starts = np.flatnonzero(is_first)
-    return np.add.reduceat(rows[order], starts, axis=0, dtype=rows.dtype), ordered[starts]
+        return rows, indices
+    summed = rows[order[is_first]]
+    again = np.flatnonzero(~is_first)
+    # Element by element, because `add.at` is fast in one dimension alone.
+    width = summed[0].size
+    places = (np.cumsum(is_first)[again, None] - 1) * width + np.arange(width)
+    np.add.at(summed.reshape(-1), places.reshape(-1), rows[order[again]].reshape(-1))
+    return summed, ordered[is_first]
 
 
 def _summed_types(rows: TensorType, indices: TensorType) -> tuple[TensorType, TensorType]:

@@ -62,11 +62,13 @@ class RecordedRun:
                 self._context.state.fed[tensor.op.name] = self._values[tensor]
 
     def step(self, operation: Operation) -> None:
-        """Do what one operation does.
+        """Do what one operation does; nothing when its results are fed.
 
         Raises:
           OpError: when it fails.
         """
+        if operation.outputs and all(t in self._values for t in operation.outputs):
+            return
         operands = [self._values[t] for t in operation.inputs]
         self._context.operation = operation
         token = CURRENT.set(NODES)

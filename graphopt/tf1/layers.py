@@ -7,6 +7,7 @@ Each opens a variable scope named after the layer (`dense`, `dense_1`...), or th
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -234,7 +235,7 @@ def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any =
 
 def _transposed_shape(x: Tensor, filters: int, size: tuple[int, int], steps: tuple[int, int], padding: str, layout: str) -> Any:
     """Return the shape of a transposed convolution: numbers where they are known, else tensors."""
-    own = x.tensor_type.shape or (None,) * 4
+    own: Any = x.tensor_type.shape or (None,) * 4
     first = 2 if layout == "NCHW" else 1
 
     def stretched(i: int) -> Any:
@@ -296,7 +297,7 @@ def flat_shape(x: Tensor) -> Any:
     """Return the shape of `x` with all axes but the first made one: numbers, of which at most one is -1, or a tensor."""
     shape = x.tensor_type.shape
     if shape is not None and None not in shape[1:]:
-        rest = int(np.prod(shape[1:], dtype=np.int64))
+        rest = math.prod(size for size in shape[1:] if size is not None)
         return [-1 if shape[0] is None else shape[0], rest]
     if shape is not None and shape[0] is not None:
         return [shape[0], -1]

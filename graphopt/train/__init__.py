@@ -15,7 +15,6 @@ from graphopt.train.clip import clip_by_global_norm as clip_by_global_norm
 from graphopt.train.clip import clip_by_norm as clip_by_norm
 from graphopt.train.clip import clip_by_value as clip_by_value
 from graphopt.train.clip import global_norm as global_norm
-from graphopt.train.clip import verify_tensor_all_finite as verify_tensor_all_finite
 from graphopt.train.global_step import assert_global_step as assert_global_step
 from graphopt.train.global_step import create_global_step as create_global_step
 from graphopt.train.global_step import get_global_step as get_global_step

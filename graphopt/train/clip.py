@@ -17,7 +17,6 @@ from graphopt.graph.indexed_slices import IndexedSlices, map_values
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops.array import identity, size_op
-from graphopt.ops.control import check_numerics
 from graphopt.ops.elementwise import (
     add,
     add_n,
@@ -150,8 +149,8 @@ def clip_by_global_norm(t_list: Sequence[Any], clip_norm: Any, use_norm: Any = N
 
     Example:
       >>> clipped, norm = tf.clip_by_global_norm([tf.constant([3.0, 4.0]), None], 1.0)
-      >>> tf.Session().run([clipped[0], norm])
-      [array([0.6, 0.8], dtype=float32), 5.0]
+      >>> tf.Session().run({"clipped": clipped[0], "norm": norm})
+      {'clipped': array([0.6, 0.8], dtype=float32), 'norm': np.float32(5.0)}
     """
     _check_sequence(t_list)
     norm = global_norm(t_list, name) if use_norm is None else convert_to_tensor(use_norm)
@@ -183,21 +182,3 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Ten
         limit = divide(ones_as(inverse_norm), clip_norm)
         clipped: Tensor = identity(multiply(multiply(values, clip_norm), minimum(multiply(inverse_norm, count), limit)), name=scope)
     return clipped
-
-
-def verify_tensor_all_finite(t: Any, msg: str, name: str | None = None) -> Tensor:
-    """Return `t`; InvalidArgumentError with `msg` while running when an element is NaN or infinite.
-
-    Args:
-      t: a floating point tensor. msg: the message. name: name of the operation.
-
-    Example:
-      >>> try:
-      ...     tf.Session().run(tf.verify_tensor_all_finite([1.0, float("nan")], "loss"))
-      ... except tf.errors.InvalidArgumentError as error:
-      ...     print(error.message)
-      loss : Tensor had NaN values
-    """
-    with name_scope(name, "VerifyFinite"):
-        checked: Tensor = check_numerics(convert_to_tensor(t, name="t"), message=str(msg))
-    return checked

@@ -221,7 +221,7 @@ def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any],
         choices = [convert_to_tensor(v) for v in values]
         for choice in choices[1:]:
             if choice.dtype is not choices[0].dtype:
-                raise ArgumentError(f"Values must have elements all with the same dtype ({choices[0].dtype!r} vs {choice.dtype!r}).")
+                raise ArgumentError(f"Values must have elements all with the same dtype ({choices[0].dtype} vs {choice.dtype}).")
         result = choices[0]
         # From the left: each limit that has been passed replaces what was chosen before. The last choice takes TensorFlow's name.
         for i, (limit, choice) in enumerate(zip(limits, choices[1:], strict=True)):
@@ -237,7 +237,7 @@ def _as_boundary(boundary: Tensor, dtype: DType) -> Tensor:
         widened: Tensor = cast(boundary, dtype)
         return widened
     if boundary.dtype is not dtype:
-        raise ArgumentError(f"Boundaries ({boundary.dtype!r}) must have the same dtype as x ({dtype!r}).")
+        raise ArgumentError(f"Boundaries ({boundary.dtype}) must have the same dtype as x ({dtype}).")
     return boundary
 
 

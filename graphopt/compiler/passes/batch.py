@@ -7,8 +7,10 @@ element by itself are batched, so the bits stay the same.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graphopt.compiler.passes.views import base_of, is_fallible, may_alias
 from graphopt.ir.node import INPUT, Node
@@ -16,6 +18,10 @@ from graphopt.ir.plan import Batch, Bundle, Unit
 
 # Correctly rounded by IEEE 754 (or exact): the same bits wherever an element stands in an array.
 _EXACTLY_ROUNDED = frozenset({"add", "subtract", "multiply", "divide", "sqrt", "square", "negative", "absolute", "maximum", "minimum", "sign"})  # not op names: numpy functions
+
+
+# How many steps of two updates are compared before they are thought alike; deeper differences only make batches shorter.
+_LOOKS = 3
 
 
 class _Mismatch(Exception):
@@ -30,7 +36,7 @@ def find_batches(order: Sequence[Node], in_place: Mapping[str, Node], takes_plac
       takes_place: whether a node's result is written into memory it is given.
     """
     finder = _Finder(in_place, takes_place)
-    for names in finder.groups(order):
+    for names in finder.groups():
         finder.try_group(names)
     return _order_units(order, in_place, finder.batches) if finder.batches else None
 
@@ -46,31 +52,20 @@ class _Finder:
         self.variables_of: dict[str, tuple[str, ...]] = {}
         self.batches: dict[Bundle, Batch] = {}
 
-    def groups(self, order: Sequence[Node]) -> list[tuple[str, ...]]:
-        """Return the variables whose updates look alike."""
-        shapes: dict[Node, int] = {}
-        numbers: dict[object, int] = {}
-        for node in order:
-            self._number(node, shapes, numbers)
-        found: dict[tuple[int, object], list[str]] = {}
+    def groups(self) -> list[tuple[str, ...]]:
+        """Return the variables whose updates look alike as far as the first few steps go."""
+        found: dict[object, list[str]] = {}
         for name, node in self.in_place.items():
-            found.setdefault((shapes[node], node.dtype), []).append(name)
+            found.setdefault(self._shape_of(node, _LOOKS), []).append(name)
         return [tuple(names) for names in found.values() if len(names) > 1]
 
-    def _number(self, node: Node, shapes: dict[Node, int], numbers: dict[object, int]) -> None:
-        key: object = ("leaf", node.types[0].dtype)
+    def _shape_of(self, node: Node, depth: int) -> object:
+        """Return a key of the expression that gives `node`: the same for the same steps on other arrays."""
         if _is_scalar(node):
-            key = node
-        elif self._is_step(node):
-            key = (node.op, *[self._operand_key(source, shapes) for source in node.inputs])
-        shapes[node] = numbers.setdefault(key, len(numbers))
-
-    def _operand_key(self, source: Node, shapes: dict[Node, int]) -> object:
-        if _is_scalar(source):
-            return source
-        if source.op is INPUT:
-            return (source.attributes["kind"], source.attributes["name"] in self.in_place)
-        return shapes.get(source, "leaf")
+            return node
+        if depth == 0 or not self._is_step(node):
+            return node.dtype
+        return (node.op, *[self._shape_of(source, depth - 1) for source in node.inputs])
 
     def _is_step(self, node: Node) -> bool:
         """Return True for a step that can be batched: exactly rounded, and all its arrays of the result's own shape."""
@@ -80,27 +75,46 @@ class _Finder:
 
     def try_group(self, names: tuple[str, ...]) -> None:
         """Batch the updates of these variables, or leave all as it was."""
-        before = dict(self.bundle_of), dict(self.variables_of), dict(self.batches)
+        with contextlib.suppress(_Mismatch):
+            self._attempt(tuple([self.in_place[name] for name in names]), self._unify)
+
+    def _attempt(self, nodes: tuple[Node, ...], build: Callable[[tuple[Node, ...]], Bundle]) -> Bundle:
+        """Return ``build(nodes)``; when it fails nothing it did is kept."""
+        tables: list[dict[Any, Any]] = [self.bundle_of, self.variables_of, self.batches]
+        sizes = [len(table) for table in tables]
         try:
-            self._unify(tuple([self.in_place[name] for name in names]))
+            return build(nodes)
         except _Mismatch:
-            self.bundle_of, self.variables_of, self.batches = before
+            for table, size in zip(tables, sizes, strict=True):
+                while len(table) > size:
+                    table.popitem()
+            raise
 
     def _unify(self, nodes: tuple[Node, ...]) -> Bundle:
         known = self.bundle_of.get(nodes[0])
-        if known is not None or any(node in self.bundle_of for node in nodes):
+        if known is not None or any([node in self.bundle_of for node in nodes]):
             if known is None or known.nodes != nodes:
                 raise _Mismatch
             return known
         if len(set(nodes)) < len(nodes):
             raise _Mismatch
-        variables = self._variables(nodes)
-        bundle = Bundle(nodes, variables)
-        first = nodes[0]
-        if all([self._is_step(node) and node.op is first.op for node in nodes]):
-            operands = tuple([self._operand(tuple([node.inputs[i] for node in nodes])) for i in range(len(first.inputs))])
-            self.batches[bundle] = Batch(bundle, operands)
-        elif not variables and not all([self.takes_place(node) and base_of(node) is node for node in nodes]):
+        if all([self._is_step(node) and node.op is nodes[0].op for node in nodes]):
+            with contextlib.suppress(_Mismatch):
+                return self._attempt(nodes, self._batch)
+        return self._leaves(nodes)
+
+    def _batch(self, nodes: tuple[Node, ...]) -> Bundle:
+        """Return the bundle of a step that is done for all lanes at once."""
+        bundle = Bundle(nodes, self._variables(nodes))
+        operands = tuple([self._operand(tuple([node.inputs[i] for node in nodes])) for i in range(len(nodes[0].inputs))])
+        self.batches[bundle] = Batch(bundle, operands)
+        self.bundle_of.update(dict.fromkeys(nodes, bundle))
+        return bundle
+
+    def _leaves(self, nodes: tuple[Node, ...]) -> Bundle:
+        """Return the bundle of values that are made one by one, but side by side: old values of variables, or results in places."""
+        bundle = Bundle(nodes, self._variables(nodes))
+        if any([node.op is not INPUT and (node in self.owner or not self.takes_place(node) or base_of(node) is not node) for node in nodes]):
             raise _Mismatch
         self.bundle_of.update(dict.fromkeys(nodes, bundle))
         return bundle

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphopt.ir.node import INPUT
+from graphopt.compiler.passes.schedule import is_fallible
+from graphopt.ir.node import INPUT, ITEM
 from graphopt.ir.program import Output, Program
 
 
@@ -18,4 +19,6 @@ def _is_idle(output: Output) -> bool:
     node = output.node
     if output.kind == "update":
         return node.op is INPUT and node.attributes["name"] == output.name and node.attributes["kind"] in ("variable", "counter")
-    return output.kind == "effect" and node.is_constant
+    if output.kind != "effect" or node.op is INPUT or node.op is ITEM:
+        return False
+    return node.is_constant or not is_fallible(node)

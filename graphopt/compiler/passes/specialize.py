@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from graphopt import shapes
+from graphopt.errors import OpError, invalid_argument
 from graphopt.ir.bind import CURRENT
 from graphopt.ir.nested import has_programs, with_programs
 from graphopt.ir.node import INPUT, NODES, Node, constant_node, input_node
@@ -31,7 +35,10 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         )
 
     def replace_node(node: Node, inputs: tuple[Node, ...]) -> Node:
-        current = with_inputs(node, inputs)
+        try:
+            current = with_inputs(node, inputs)
+        except (ValueError, TypeError) as error:
+            raise _run_time_error(node, inputs, error).with_op(program.origins.get(node)) from None
         if has_programs(current):
             # The first operand is the condition; `reads` names what each of the others is inside.
             inner = {
@@ -47,3 +54,22 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         return rebuild(program, replace_node, replace_input)
     finally:
         CURRENT.reset(token)
+
+
+def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> OpError:
+    """Return the error that running the node would raise: operands that were fed don't fit together.
+
+    The kernel words it as TensorFlow does, so it is asked with operands of these shapes.
+    """
+    if node.op.kernel is not None and all([source.tensor_type.is_static for source in inputs]):
+        operands = [source.value if source.is_constant else np.zeros(source.shape, source.dtype.np) for source in inputs]
+        try:
+            node.op.kernel(np, *operands, **node.attributes)
+        except OpError as found:
+            return found
+        except (ValueError, TypeError, IndexError):
+            pass
+    if len(inputs) == 2 and "Dimensions must be equal" in str(error):
+        first, second = (shapes.format_shape(source.shape) for source in inputs)
+        return invalid_argument(f"Incompatible shapes: {first} vs. {second}")
+    return invalid_argument(str(error).split("\n")[0])

@@ -38,7 +38,7 @@ class FtrlOptimizer(RuleOptimizer):
       ...     session.run(tf.global_variables_initializer())
       ...     session.run(step)
       ...     print(session.run(w).round(2))
-      [0.25 0.  ]
+      [0.24 0.  ]
     """
 
     def __init__(
