@@ -86,10 +86,18 @@ def main() -> None:
     for row in rows:
         count = row["operations"]
         total = row["record_s"] + row["first_run_s"]
-        print(f"{row['steps']:6.0f} {count:10.0f} {row['record_s'] / count * 1e6:7.1f} µs {row['compile_s'] / count * 1e6:14.1f} µs {total:15.2f} s")
-    growth = (rows[-1]["record_s"] + rows[-1]["compile_s"]) / rows[-1]["operations"] / ((rows[0]["record_s"] + rows[0]["compile_s"]) / rows[0]["operations"])
-    print(f"recording at most {MAX_RECORD_MICROSECONDS:.0f} µs, discharge and passes at most {MAX_COMPILE_MICROSECONDS:.0f} µs an operation, "
-          f"200 steps under {MAX_SECONDS_200_STEPS:.0f} s; per-operation cost of the largest graph is {growth:.2f} times that of the smallest")  # fmt: skip
+        print(
+            f"{row['steps']:6.0f} {count:10.0f} {row['record_s'] / count * 1e6:7.1f} µs {row['compile_s'] / count * 1e6:14.1f} µs {total:15.2f} s"
+        )
+    growth = (
+        (rows[-1]["record_s"] + rows[-1]["compile_s"])
+        / rows[-1]["operations"]
+        / ((rows[0]["record_s"] + rows[0]["compile_s"]) / rows[0]["operations"])
+    )
+    print(
+        f"recording at most {MAX_RECORD_MICROSECONDS:.0f} µs, discharge and passes at most {MAX_COMPILE_MICROSECONDS:.0f} µs an operation, "
+        f"200 steps under {MAX_SECONDS_200_STEPS:.0f} s; per-operation cost of the largest graph is {growth:.2f} times that of the smallest"
+    )
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"rows": rows, "growth": growth}, indent=2) + "\n", encoding="utf-8")
 

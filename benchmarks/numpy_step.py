@@ -73,7 +73,14 @@ def main() -> None:
     print(f"step: {ratio(run, hand):.2f} times the hand-written one (at most {MAX_RATIO})")
     print(f"Session.run: {overhead:.1f} µs over the plan itself (at most {MAX_OVERHEAD_MICROSECONDS:.0f})")
     if arguments.json:
-        write_json(arguments.json, results, ratio=ratio(run, hand), max_ratio=MAX_RATIO, overhead_us=overhead, max_overhead_us=MAX_OVERHEAD_MICROSECONDS)
+        write_json(
+            arguments.json,
+            results,
+            ratio=ratio(run, hand),
+            max_ratio=MAX_RATIO,
+            overhead_us=overhead,
+            max_overhead_us=MAX_OVERHEAD_MICROSECONDS,
+        )
 
 
 if __name__ == "__main__":

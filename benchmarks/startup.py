@@ -47,7 +47,11 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--repeats", type=int, default=11)
     arguments = parser.parse_args()
-    programs = {"import graphopt": IMPORT.format(modules="graphopt"), "import numpy, networkx": IMPORT.format(modules="numpy, networkx"), "first step": FIRST_STEP}
+    programs = {
+        "import graphopt": IMPORT.format(modules="graphopt"),
+        "import numpy, networkx": IMPORT.format(modules="numpy, networkx"),
+        "first step": FIRST_STEP,
+    }
     samples: dict[str, list[float]] = {name: [] for name in programs}
     for program in programs.values():
         fresh(program)
@@ -56,7 +60,9 @@ def main() -> None:
             samples[name].append(fresh(program))
     medians = {name: statistics.median(taken) for name, taken in samples.items()}
     ratio = medians["import graphopt"] / medians["import numpy, networkx"]
-    print(f"import graphopt: {medians['import graphopt']:.3f} s (under {MAX_IMPORT_SECONDS}), {ratio:.2f} times import numpy, networkx (at most {MAX_IMPORT_RATIO})")
+    print(
+        f"import graphopt: {medians['import graphopt']:.3f} s (under {MAX_IMPORT_SECONDS}), {ratio:.2f} times import numpy, networkx (at most {MAX_IMPORT_RATIO})"
+    )
     print(f"digits graph built, compiled, first step run: {medians['first step']:.3f} s (under {MAX_FIRST_STEP_SECONDS})")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"medians_s": medians, "import_ratio": ratio}, indent=2) + "\n", encoding="utf-8")

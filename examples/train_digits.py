@@ -52,7 +52,9 @@ def classifier(images, is_training):
     with tf.variable_scope("classifier", reuse=not is_training):
         weights = tf.get_variable("hidden_weights", [inputs, hidden])
         layer = tf.nn.relu(batch_norm(tf.matmul(images, weights), is_training, hidden))
-        return tf.nn.xw_plus_b(layer, tf.get_variable("weights", [hidden, classes]), tf.get_variable("biases", [classes], initializer=tf.zeros_initializer()))
+        return tf.nn.xw_plus_b(
+            layer, tf.get_variable("weights", [hidden, classes]), tf.get_variable("biases", [classes], initializer=tf.zeros_initializer())
+        )
 
 
 def build():

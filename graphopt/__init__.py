@@ -7,7 +7,6 @@ learning-rate decay, the update, update ops and the global step. A session compi
 """
 # Long because: one line for each public name.
 
-from graphopt.ops import operators as _operators  # noqa: F401 (gives tensors, nodes and variables Python's operators)
 from graphopt import errors as errors
 from graphopt.autodiff.custom_gradient import custom_gradient as custom_gradient
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
@@ -15,46 +14,43 @@ from graphopt.autodiff.gradients import UnconnectedGradients as UnconnectedGradi
 from graphopt.autodiff.gradients import gradients as gradients
 from graphopt.autodiff.gradients import hessians as hessians
 from graphopt.autodiff.registered import RegisterGradient as RegisterGradient
-from graphopt.autodiff.registered import no_gradient as NoGradient
-from graphopt.autodiff.registered import no_gradient as NotDifferentiable
+from graphopt.autodiff.registered import no_gradient
 from graphopt.config import override as override
 from graphopt.config import settings as settings
 from graphopt.dtypes import DType as DType
 from graphopt.dtypes import as_dtype as as_dtype
-from graphopt.dtypes import bool_ as bool
-from graphopt.dtypes import float16 as float16
-from graphopt.dtypes import float16 as half
+from graphopt.dtypes import bool_, float16, float64
 from graphopt.dtypes import float32 as float32
-from graphopt.dtypes import float64 as double
-from graphopt.dtypes import float64 as float64
+from graphopt.dtypes import int8 as int8
 from graphopt.dtypes import int16 as int16
 from graphopt.dtypes import int32 as int32
 from graphopt.dtypes import int64 as int64
-from graphopt.dtypes import int8 as int8
 from graphopt.dtypes import string as string
+from graphopt.dtypes import uint8 as uint8
 from graphopt.dtypes import uint16 as uint16
 from graphopt.dtypes import uint32 as uint32
 from graphopt.dtypes import uint64 as uint64
-from graphopt.dtypes import uint8 as uint8
 from graphopt.graph.collections import GraphKeys as GraphKeys
 from graphopt.graph.graph import Graph as Graph
 from graphopt.graph.graph import get_default_graph as get_default_graph
 from graphopt.graph.graph import register_tensor_conversion_function as register_tensor_conversion_function
 from graphopt.graph.graph import reset_default_graph as reset_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices as IndexedSlices
-from graphopt.graph.initializers import Constant as constant_initializer
-from graphopt.graph.initializers import ConvolutionDeltaOrthogonal as convolutional_delta_orthogonal_initializer
-from graphopt.graph.initializers import GlorotNormal as glorot_normal_initializer
-from graphopt.graph.initializers import GlorotUniform as glorot_uniform_initializer
-from graphopt.graph.initializers import Identity as identity_initializer
-from graphopt.graph.initializers import Ones as ones_initializer
-from graphopt.graph.initializers import Orthogonal as orthogonal_initializer
-from graphopt.graph.initializers import RandomNormal as random_normal_initializer
-from graphopt.graph.initializers import RandomUniform as random_uniform_initializer
-from graphopt.graph.initializers import TruncatedNormal as truncated_normal_initializer
-from graphopt.graph.initializers import UniformUnitScaling as uniform_unit_scaling_initializer
-from graphopt.graph.initializers import VarianceScaling as variance_scaling_initializer
-from graphopt.graph.initializers import Zeros as zeros_initializer
+from graphopt.graph.initializers import (
+    Constant,
+    ConvolutionDeltaOrthogonal,
+    GlorotNormal,
+    GlorotUniform,
+    Identity,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    UniformUnitScaling,
+    VarianceScaling,
+    Zeros,
+)
 from graphopt.graph.operation import Operation as Operation
 from graphopt.graph.operation import Tensor as Tensor
 from graphopt.graph.sparse_tensor import SparseTensor as SparseTensor
@@ -79,6 +75,7 @@ from graphopt.graph.variables import trainable_variables as trainable_variables
 from graphopt.graph.variables import variables_initializer as variables_initializer
 from graphopt.inspection.explain import Explanation as Explanation
 from graphopt.inspection.explain import explain as explain
+from graphopt.ops import operators as _operators  # noqa: F401 (gives tensors, nodes and variables Python's operators)
 from graphopt.ops.summary_proto import Summary as Summary
 from graphopt.runtime.config import ConfigProto as ConfigProto
 from graphopt.runtime.config import GPUOptions as GPUOptions
@@ -228,8 +225,7 @@ from graphopt.tf1.framework import scatter_update as scatter_update
 from graphopt.tf1.framework import tables_initializer as tables_initializer
 from graphopt.tf1.linalg import cholesky as cholesky
 from graphopt.tf1.linalg import cholesky_solve as cholesky_solve
-from graphopt.tf1.linalg import diag as diag
-from graphopt.tf1.linalg import diag_part as diag_part
+from graphopt.tf1.linalg import cross as cross
 from graphopt.tf1.linalg import einsum as einsum
 from graphopt.tf1.linalg import logdet as logdet
 from graphopt.tf1.linalg import matmul as matmul
@@ -246,6 +242,7 @@ from graphopt.tf1.linalg import qr as qr
 from graphopt.tf1.linalg import self_adjoint_eig as self_adjoint_eig
 from graphopt.tf1.linalg import self_adjoint_eigvals as self_adjoint_eigvals
 from graphopt.tf1.linalg import svd as svd
+from graphopt.tf1.linalg import tensor_diag, tensor_diag_part
 from graphopt.tf1.linalg import tensordot as tensordot
 from graphopt.tf1.linalg import trace as trace
 from graphopt.tf1.math import abs as abs
@@ -359,6 +356,7 @@ from graphopt.tf1.random import random_uniform as random_uniform
 from graphopt.tf1.random import set_random_seed as set_random_seed
 from graphopt.tf1.random import truncated_normal as truncated_normal
 from graphopt.tf1.strings import as_string as as_string
+from graphopt.tf1.strings import string_join as string_join
 from graphopt.tf1.strings import string_to_number as string_to_number
 from graphopt.train.clip import clip_by_average_norm as clip_by_average_norm
 from graphopt.train.clip import clip_by_global_norm as clip_by_global_norm
@@ -369,4 +367,24 @@ from graphopt.train.optimize_loss import optimize_loss as optimize_loss
 
 __version__ = "0.1.0"
 
-newaxis = None
+# Names that differ from those of the modules.
+NoGradient = no_gradient
+NotDifferentiable = no_gradient
+bool = bool_
+constant_initializer = Constant
+convolutional_delta_orthogonal_initializer = ConvolutionDeltaOrthogonal
+diag = tensor_diag
+diag_part = tensor_diag_part
+double = float64
+glorot_normal_initializer = GlorotNormal
+glorot_uniform_initializer = GlorotUniform
+half = float16
+identity_initializer = Identity
+ones_initializer = Ones
+orthogonal_initializer = Orthogonal
+random_normal_initializer = RandomNormal
+random_uniform_initializer = RandomUniform
+truncated_normal_initializer = TruncatedNormal
+uniform_unit_scaling_initializer = UniformUnitScaling
+variance_scaling_initializer = VarianceScaling
+zeros_initializer = Zeros

@@ -21,7 +21,9 @@ class Pattern(Value):
 
     __slots__ = ("attributes", "name", "op", "operands")
 
-    def __init__(self, name: str | None, op: OpDef | None = None, operands: tuple[Any, ...] = (), attributes: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: str | None, op: OpDef | None = None, operands: tuple[Any, ...] = (), attributes: dict[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.op = op
         self.operands = operands

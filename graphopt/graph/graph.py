@@ -117,7 +117,9 @@ class Graph:
         elif isinstance(value, (list, tuple)):
             value = [int(v) if isinstance(v, Dimension) else v for v in value]
         elif isinstance(value, DType) or callable(value):
-            raise ArgumentTypeError(f"Cannot convert {value!r} with type {type(value)} to Tensor: no Tensor conversion function registered.")
+            raise ArgumentTypeError(
+                f"Cannot convert {value!r} with type {type(value)} to Tensor: no Tensor conversion function registered."
+            )
         result: Tensor = bind(CONST, (), {"value": Literal(to_array(value, dtype))}, name or "Const")
         return result
 
@@ -133,7 +135,9 @@ class Graph:
             return value
         to_tensor = getattr(value, "to_tensor", None)
         if to_tensor is None:
-            raise ArgumentTypeError(f"Cannot convert {value!r} with type {type(value)} to Tensor: no Tensor conversion function registered.")
+            raise ArgumentTypeError(
+                f"Cannot convert {value!r} with type {type(value)} to Tensor: no Tensor conversion function registered."
+            )
         tensor: Tensor = to_tensor()
         return tensor
 
@@ -158,13 +162,24 @@ class Graph:
         """Return what is known of an integer tensor's value while recording."""
         return static_value(value)
 
-    def build(self, op: OpDef, operands: tuple[Tensor, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None) -> Any:
+    def build(
+        self, op: OpDef, operands: tuple[Tensor, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None
+    ) -> Any:
         """Record an operation; return its tensor, a tuple of tensors, or the operation when it has no result."""
         self.check_not_finalized()
         if any([tensor.builder is not self for tensor in operands]):
             operands = tuple([tensor if tensor.builder is self else self.adopt(tensor) for tensor in operands])
-        operation = Operation(self, self._operation_name(name or op.default_name), op, operands, attributes, types,
-                              self._control_inputs_for(operands), user_location(), self._device())  # fmt: skip
+        operation = Operation(
+            self,
+            self._operation_name(name or op.default_name),
+            op,
+            operands,
+            attributes,
+            types,
+            self._control_inputs_for(operands),
+            user_location(),
+            self._device(),
+        )
         self._append(operation)
         if op.single_result:
             return operation.outputs[0]
@@ -413,20 +428,28 @@ class Graph:
             return self._by_name[name]
         if name in self._by_name:
             raise ArgumentError(
-                f"The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\"."
+                f'The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the form "<op_name>:<output_index>".'
             )
-        raise ArgumentError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\".")
+        raise ArgumentError(
+            f'The name {name!r} looks like an (invalid) Operation name, not a Tensor. Tensor names must be of the form "<op_name>:<output_index>".'
+        )
 
     def _tensor_by_name(self, name: str) -> Tensor:
         op_name, _, index = name.rpartition(":")
         if not index.isdigit() or ":" in op_name:
-            raise ArgumentError(f"The name {name} looks a like a Tensor name, but is not a valid one. Tensor names must be of the form \"<op_name>:<output_index>\".")
+            raise ArgumentError(
+                f'The name {name} looks a like a Tensor name, but is not a valid one. Tensor names must be of the form "<op_name>:<output_index>".'
+            )
         operation = self._by_name.get(op_name)
         if operation is None:
-            raise ElementNotFoundError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not exist in the graph.")
+            raise ElementNotFoundError(
+                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not exist in the graph."
+            )
         if int(index) >= len(operation.outputs):
             count = len(operation.outputs)
-            raise ElementNotFoundError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only has {count} outputs.")
+            raise ElementNotFoundError(
+                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only has {count} outputs."
+            )
         return operation.outputs[int(index)]
 
     def prevent_feeding(self, tensor: Tensor) -> None:

@@ -62,8 +62,18 @@ class Operation:
 
     __slots__ = ("__weakref__", "_control_inputs", "attributes", "device", "graph", "id", "inputs", "location", "name", "opdef", "outputs")
 
-    def __init__(self, graph: Graph, name: str, opdef: OpDef, inputs: tuple[Tensor, ...], attributes: dict[str, Any], types: tuple[TensorType, ...],
-                 control_inputs: list[Operation], location: Location, device: str) -> None:  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        opdef: OpDef,
+        inputs: tuple[Tensor, ...],
+        attributes: dict[str, Any],
+        types: tuple[TensorType, ...],
+        control_inputs: list[Operation],
+        location: Location,
+        device: str,
+    ) -> None:
         self.graph = graph
         self.name = name
         self.id = -1
@@ -175,7 +185,9 @@ class Tensor(Value):
         try:
             merged = shapes.merge_shapes(self.tensor_type.shape, shapes.to_shape(shape))
         except ShapeError:
-            raise ShapeError(f"Shapes {self.shape} and {TensorShape(shape)} are not compatible: tensor {self.name!r} made at {self.op.location}") from None
+            raise ShapeError(
+                f"Shapes {self.shape} and {TensorShape(shape)} are not compatible: tensor {self.name!r} made at {self.op.location}"
+            ) from None
         self.tensor_type = TensorType(self.tensor_type.dtype, merged)
 
     @property
@@ -219,7 +231,9 @@ class Tensor(Value):
         )
 
     def __len__(self) -> int:
-        raise OperatorNotAllowedInGraphError(f"len is not well defined for symbolic tensor {self.name!r}; use `tf.shape(x)[0]` or `x.shape[0]`.")
+        raise OperatorNotAllowedInGraphError(
+            f"len is not well defined for symbolic tensor {self.name!r}; use `tf.shape(x)[0]` or `x.shape[0]`."
+        )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise UnsupportedError(f"Cannot convert a symbolic Tensor ({self.name}) to a numpy array.")
@@ -248,7 +262,11 @@ def _session_for(graph: Graph, session: Any, action: str, what: str) -> Any:
                 f"Cannot {action}: No default session is registered. Use `with sess.as_default()` or pass an explicit session to `{verb}(session=sess)`"
             )
         if session.graph is not graph:
-            raise ArgumentError(f"Cannot use the default session to {action.split(' using')[0]}: the {what}'s graph is different from the session's graph.")
+            raise ArgumentError(
+                f"Cannot use the default session to {action.split(' using')[0]}: the {what}'s graph is different from the session's graph."
+            )
     elif session.graph is not graph:
-        raise ArgumentError(f"Cannot use the given session to {action.split(' using')[0]}: the {what}'s graph is different from the session's graph.")
+        raise ArgumentError(
+            f"Cannot use the given session to {action.split(' using')[0]}: the {what}'s graph is different from the session's graph."
+        )
     return session

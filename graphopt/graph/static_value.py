@@ -107,7 +107,9 @@ def _binary(function: Any) -> Any:
             return function(x, y)
         count = len(x) if isinstance(x, tuple) else len(y)
         xs, ys = (x,) * count if isinstance(x, int) else x, (y,) * count if isinstance(y, int) else y
-        return tuple([None if a is None or b is None else function(a, b) for a, b in zip(xs, ys, strict=True)]) if len(xs) == len(ys) else None
+        return (
+            tuple([None if a is None or b is None else function(a, b) for a, b in zip(xs, ys, strict=True)]) if len(xs) == len(ys) else None
+        )
 
     return evaluate
 

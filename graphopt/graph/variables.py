@@ -42,9 +42,24 @@ class Variable(Symbolic):
 
     __slots__ = ("__weakref__", "_initial_value", "_initializer", "_ref", "_save_name", "constraint", "trainable")
 
-    def __init__(self, initial_value: Any = None, trainable: bool | None = None, collections: Any = None, validate_shape: bool = True, caching_device: Any = None,
-                 name: str | None = None, variable_def: Any = None, dtype: Any = None, expected_shape: Any = None, import_scope: Any = None, constraint: Any = None,
-                 use_resource: Any = None, synchronization: Any = None, aggregation: Any = None, shape: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        collections: Any = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        expected_shape: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        use_resource: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+    ) -> None:
         if initial_value is None:
             raise ArgumentError("initial_value must be specified.")
         _check_arguments(collections, constraint)
@@ -66,7 +81,9 @@ class Variable(Symbolic):
         known = initial.tensor_type.shape if shape is None else shapes.to_shape(shape)
         if validate_shape and shape is None and not shapes.is_fully_defined(known):
             where = f"variable '{full_name}' at {user_location()}"
-            raise ArgumentError(lines(f"initial_value must have a shape specified: {initial}", where, "Pass validate_shape=False to let the shape change."))
+            raise ArgumentError(
+                lines(f"initial_value must have a shape specified: {initial}", where, "Pass validate_shape=False to let the shape change.")
+            )
         self._initial_value = initial
         self._ref: Tensor = state.variable(dtype=initial.dtype, shape=known if validate_shape else None, name=scope)
         graph.state.setdefault("variables", {})[self._ref] = self
@@ -249,7 +266,9 @@ RefVariable = Variable
 
 def _check_arguments(collections: Any, constraint: Any) -> None:
     if collections is not None and not isinstance(collections, (list, tuple, set)):
-        raise ArgumentError(f"collections argument to Variable constructor must be a list, tuple, or set. Got {collections} of type {type(collections)}")
+        raise ArgumentError(
+            f"collections argument to Variable constructor must be a list, tuple, or set. Got {collections} of type {type(collections)}"
+        )
     if constraint is not None and not callable(constraint):
         raise ArgumentError("The `constraint` argument must be a callable.")
 
@@ -376,8 +395,11 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
     for item in _flatten(inputs):
         element = item.values if isinstance(item, IndexedSlices) else item
         if not isinstance(element, (Operation, Tensor)) and not hasattr(element, "_as_graph_element"):
-            raise ArgumentTypeError(f"Expected tf.group() expected Tensor objects not None: got {item!r} of type {type(item).__name__}" if item is None
-                                    else f"Expected tf.group() to get operations or tensors, got {item!r} of type {type(item).__name__}")  # fmt: skip
+            raise ArgumentTypeError(
+                f"Expected tf.group() expected Tensor objects not None: got {item!r} of type {type(item).__name__}"
+                if item is None
+                else f"Expected tf.group() to get operations or tensors, got {item!r} of type {type(item).__name__}"
+            )
         element = element if isinstance(element, (Operation, Tensor)) else element._as_graph_element()
         operations.append(element.op if isinstance(element, Tensor) else element)
     if operations:
@@ -438,5 +460,3 @@ def global_variables_initializer() -> Operation:
 def local_variables_initializer() -> Operation:
     """Return an operation that initialises all local variables."""
     return variables_initializer(local_variables(), name="init_1")
-
-

@@ -33,7 +33,9 @@ class Builder(Protocol):
     def static_value(self, value: Any) -> Any:
         """Return what is known of a value while building: int, tuple with None for unknown parts, or None."""
 
-    def build(self, op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None) -> Any:
+    def build(
+        self, op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None
+    ) -> Any:
         """Make the operation and return its result, or a tuple of results."""
 
     def explain_operands(self, op: OpDef, operands: tuple[Any, ...], name: str | None) -> list[str]:
@@ -83,13 +85,20 @@ def bind(op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], name:
         builder = current_builder()
     attributes = op.complete_attributes(attributes) if op.attributes or attributes else attributes
     if not op.is_variadic and len(operands) != len(op.parameters):
-        raise ArgumentError(f"Op '{op.name}' takes {len(op.parameters)} operands ({', '.join(p.name for p in op.parameters)}), got {len(operands)}.")
+        raise ArgumentError(
+            f"Op '{op.name}' takes {len(op.parameters)} operands ({', '.join(p.name for p in op.parameters)}), got {len(operands)}."
+        )
     if builder.is_untyped:
         return builder.build(op, operands, attributes, (), name)
     values = to_values(op, operands, builder, name)
     types: tuple[Any, ...] = tuple([value.tensor_type for value in values])
     if op.has_static:
-        types = tuple([StaticOperand(t, builder.static_value(v)) if op.parameter_of(i).static else t for i, (v, t) in enumerate(zip(values, types, strict=True))])
+        types = tuple(
+            [
+                StaticOperand(t, builder.static_value(v)) if op.parameter_of(i).static else t
+                for i, (v, t) in enumerate(zip(values, types, strict=True))
+            ]
+        )
     try:
         result_types = op.infer(*types, **attributes)
     except (ValueError, TypeError) as error:
@@ -145,12 +154,16 @@ def _dtype_hint(op: OpDef, position: int, operands: tuple[Any, ...], by_name: di
     return parameter.allowed[0] if len(parameter.allowed) == 1 else None
 
 
-def _dtype_mismatch(op: OpDef, own: str, dtype: DType, other: str, expected: DType, builder: Any, values: tuple[Any, ...], name: str | None) -> DTypeError:
+def _dtype_mismatch(
+    op: OpDef, own: str, dtype: DType, other: str, expected: DType, builder: Any, values: tuple[Any, ...], name: str | None
+) -> DTypeError:
     rule = f"Input '{own}' of '{op.tf_name}' Op has type {dtype.name} that does not match type {expected.name} of argument '{other}'."
     return DTypeError(lines(rule, *builder.explain_operands(op, values, name), "See docs/errors.md#dtypes"))
 
 
-def _dtype_not_allowed(op: OpDef, own: str, dtype: DType, allowed: tuple[DType, ...], builder: Any, values: tuple[Any, ...], name: str | None) -> DTypeError:
+def _dtype_not_allowed(
+    op: OpDef, own: str, dtype: DType, allowed: tuple[DType, ...], builder: Any, values: tuple[Any, ...], name: str | None
+) -> DTypeError:
     names = ", ".join(d.name for d in allowed)
     rule = f"Value passed to parameter '{own}' has DataType {dtype.name} not in list of allowed values: {names}"
     return DTypeError(lines(rule, *builder.explain_operands(op, values, name), "See docs/errors.md#dtypes"))

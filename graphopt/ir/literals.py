@@ -69,7 +69,9 @@ def _from_python(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     except ValueError as error:
         raise ArgumentError(f"Argument must be a dense tensor: {value!r} - {error}") from None
     if array.dtype.kind == "O":
-        raise ArgumentTypeError(f"Failed to convert object of type {type(value)} to Tensor. Contents: {value!r}. Consider casting elements to a supported type.")
+        raise ArgumentTypeError(
+            f"Failed to convert object of type {type(value)} to Tensor. Contents: {value!r}. Consider casting elements to a supported type."
+        )
     return array.astype((dtype or _natural(array, leaves)).np)
 
 

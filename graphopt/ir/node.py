@@ -70,7 +70,9 @@ class Node(Value):
     types: tuple[TensorType, ...]
     frozen: tuple[Any, ...]
 
-    def __init__(self, op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] = ()
+    ) -> None:
         self.op = op
         self.frozen = frozen
         self.inputs = inputs
@@ -159,7 +161,9 @@ def _freeze(value: Any) -> Any:
     return (type(value), value)
 
 
-def intern(op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] | None = None) -> Node:
+def intern(
+    op: OpDef, inputs: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], frozen: tuple[Any, ...] | None = None
+) -> Node:
     """Return the one node with this content, making it when it is new.
 
     `frozen` saves freezing the attributes again when another node has the same ones.
@@ -217,7 +221,9 @@ class NodeBuilder:
             return int(array) if array.ndim == 0 else tuple(array.reshape(-1).tolist())
         return None
 
-    def build(self, op: OpDef, operands: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None) -> Any:
+    def build(
+        self, op: OpDef, operands: tuple[Node, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None
+    ) -> Any:
         """Return the interned node, or a tuple with one node for each result."""
         node = intern(op, operands, attributes, types)
         return node if op.single_result else tuple([item_of(node, i) for i in range(len(types))])

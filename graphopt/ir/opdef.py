@@ -185,16 +185,41 @@ def define_op(
     inference, single = _compile_inference(parsed, infer)
     parameters = parsed.parameters
     op = OpDef(
-        signature=parsed, infer=inference, kernel=kernel, vjp=vjp, sparse_vjp=sparse_vjp, expand=expand, discharge=discharge,
-        tf_name=tf_name or parsed.name, default_name=default_name or tf_name or parsed.name, ufunc=ufunc, buffered=buffered,
-        into=into, scalar=scalar, samples=tuple(samples), doc=doc, ref=ref, commutative=commutative, linear_in=linear_in,
-        host_only=host_only, fallible=fallible, view_of=view_of, overwrites=overwrites, passes_slices=passes_slices,
-        value_from_types=value_from_types, fused_kernel=fused_kernel, single_result=single, public_name=public_name or parsed.name, name=parsed.name, parameters=parameters,
-        attributes=parsed.attributes, has_static=any(p.static for p in parameters),
+        signature=parsed,
+        infer=inference,
+        kernel=kernel,
+        vjp=vjp,
+        sparse_vjp=sparse_vjp,
+        expand=expand,
+        discharge=discharge,
+        tf_name=tf_name or parsed.name,
+        default_name=default_name or tf_name or parsed.name,
+        ufunc=ufunc,
+        buffered=buffered,
+        into=into,
+        scalar=scalar,
+        samples=tuple(samples),
+        doc=doc,
+        ref=ref,
+        commutative=commutative,
+        linear_in=linear_in,
+        host_only=host_only,
+        fallible=fallible,
+        view_of=view_of,
+        overwrites=overwrites,
+        passes_slices=passes_slices,
+        value_from_types=value_from_types,
+        fused_kernel=fused_kernel,
+        single_result=single,
+        public_name=public_name or parsed.name,
+        name=parsed.name,
+        parameters=parameters,
+        attributes=parsed.attributes,
+        has_static=any(p.static for p in parameters),
         is_variadic=any(p.variadic for p in parameters),
         is_plain=not any(p.variadic or p.static or p.is_ref for p in parameters),
         dtype_rules=tuple(enumerate(parameters)),
-    )  # fmt: skip
+    )
     REGISTRY[op.name] = op
     return op
 

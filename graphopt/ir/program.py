@@ -89,7 +89,9 @@ def topological_order(roots: Iterable[Node]) -> list[Node]:
     return order
 
 
-def rebuild(program: Program, replace_node: Callable[[Node, tuple[Node, ...]], Node], replace_input: Callable[[Node], Node] | None = None) -> Program:
+def rebuild(
+    program: Program, replace_node: Callable[[Node, tuple[Node, ...]], Node], replace_input: Callable[[Node], Node] | None = None
+) -> Program:
     """Return the program with every node replaced, walking from inputs to outputs.
 
     Args:
@@ -136,7 +138,12 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """Return the node with other inputs, its types inferred anew; the node itself when nothing changed."""
     if inputs is node.inputs or inputs == node.inputs:
         return node
-    if len(node.types) == 1 and node.op.single_result and all([a.types == b.types for a, b in zip(inputs, node.inputs, strict=True)]) and not node.op.has_static:
+    if (
+        len(node.types) == 1
+        and node.op.single_result
+        and all([a.types == b.types for a, b in zip(inputs, node.inputs, strict=True)])
+        and not node.op.has_static
+    ):
         return intern(node.op, inputs, node.attributes, node.types, node.frozen)
     return _infer_anew(node, inputs)
 

@@ -1,6 +1,6 @@
 """Sample operands, written in the op's block, from which the contract tests are generated.
 
-    samples=[case("f32[3,4]", "f32[4]"), case(arg("f64[2,3]", low=0.1, high=3.0), axis=(1,))]
+samples=[case("f32[3,4]", "f32[4]"), case(arg("f64[2,3]", low=0.1, high=3.0), axis=(1,))]
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The text form of a program: one line per node, types on every binder. What is printed can be parsed again.
 
-    program {
-      %0: f32[2] = input(kind="feed", name="x:0", dtype=f32, shape=[2])
-      %1: f32[] = const(value=f32[] 2.0)
-      %2: f32[2] = multiply(%0, %1)
-      fetch "y:0" = %2
-    }
+program {
+  %0: f32[2] = input(kind="feed", name="x:0", dtype=f32, shape=[2])
+  %1: f32[] = const(value=f32[] 2.0)
+  %2: f32[2] = multiply(%0, %1)
+  fetch "y:0" = %2
+}
 """
 
 from __future__ import annotations

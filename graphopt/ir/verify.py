@@ -23,7 +23,11 @@ def _is_pure(node: Node) -> str | None:
 
 
 def _has_all_attributes(node: Node) -> str | None:
-    return None if list(node.attributes) == list(node.op.attributes) else f"attributes {list(node.attributes)} are not {list(node.op.attributes)}"
+    return (
+        None
+        if list(node.attributes) == list(node.op.attributes)
+        else f"attributes {list(node.attributes)} are not {list(node.op.attributes)}"
+    )
 
 
 def _has_operands(node: Node) -> str | None:
@@ -43,13 +47,23 @@ def _has_allowed_dtypes(node: Node) -> str | None:
 def _has_inferred_types(node: Node) -> str | None:
     if node.op in (CONST, INPUT, ITEM):
         return None
-    operands = [StaticOperand(s.tensor_type, node.builder.static_value(s)) if node.op.parameter_of(i).static else s.tensor_type for i, s in enumerate(node.inputs)]
+    operands = [
+        StaticOperand(s.tensor_type, node.builder.static_value(s)) if node.op.parameter_of(i).static else s.tensor_type
+        for i, s in enumerate(node.inputs)
+    ]
     inferred = node.op.infer(*operands, **node.attributes)
     fits = all(a.dtype is b.dtype and shapes.is_compatible(a.shape, b.shape) for a, b in zip(inferred, node.types, strict=True))
     return None if fits else f"types {[str(t) for t in node.types]} are not the inferred {[str(t) for t in inferred]}"
 
 
-CHECKS: tuple[Callable[[Node], str | None], ...] = (_is_registered, _is_pure, _has_all_attributes, _has_operands, _has_allowed_dtypes, _has_inferred_types)
+CHECKS: tuple[Callable[[Node], str | None], ...] = (
+    _is_registered,
+    _is_pure,
+    _has_all_attributes,
+    _has_operands,
+    _has_allowed_dtypes,
+    _has_inferred_types,
+)
 
 
 def verify(program: Program, after: str = "") -> None:

@@ -82,7 +82,9 @@ def _infer_size(x: TensorType, value: Any, count: int, rest: int) -> int:
     if rest == 0 or count % rest:
         if rest == 0 and count == 0:
             return 0
-        raise ShapeError(f"Dimension size must be evenly divisible by {rest} but is {count}: cannot reshape {x} to {shapes.format_shape(value)}")
+        raise ShapeError(
+            f"Dimension size must be evenly divisible by {rest} but is {count}: cannot reshape {x} to {shapes.format_shape(value)}"
+        )
     return count // rest
 
 
@@ -101,12 +103,22 @@ def _reshape_kernel(xp: Any, x: Any, shape: Any) -> Any:
 
 reshape_op = define_op(
     "reshape(x: any, shape: static index)",
-    infer=_reshape_type, kernel=_reshape_kernel,
+    infer=_reshape_type,
+    kernel=_reshape_kernel,
     vjp=(lambda g, out, x, shape: reshape_op(g, shape_of(x)), None),
-    fallible=lambda x, shape: not (x.is_static and shape.is_static), view_of="x", linear_in=("x",), tf_name="Reshape",
-    samples=[case("f32[2,6]", values([3, 4], "i32")), case("f64[4]", values([-1, 2], "i64")), case("f32[]", values([1, 1], "i32")), case("f32[1]", values(np.zeros(0), "i32"))],
-    doc="Return the same elements in another shape; one size may be -1.", ref=f"{ARRAY}/reshape",
-)  # fmt: skip
+    fallible=lambda x, shape: not (x.is_static and shape.is_static),
+    view_of="x",
+    linear_in=("x",),
+    tf_name="Reshape",
+    samples=[
+        case("f32[2,6]", values([3, 4], "i32")),
+        case("f64[4]", values([-1, 2], "i64")),
+        case("f32[]", values([1, 1], "i32")),
+        case("f32[1]", values(np.zeros(0), "i32")),
+    ],
+    doc="Return the same elements in another shape; one size may be -1.",
+    ref=f"{ARRAY}/reshape",
+)
 
 
 def shape_of(x: Any) -> Any:
@@ -141,11 +153,17 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 transpose_op = define_op(
     "transpose(x: any; perm = None)",
-    infer=_transpose_type, kernel=lambda xp, x, perm: xp.transpose(x, perm),
+    infer=_transpose_type,
+    kernel=lambda xp, x, perm: xp.transpose(x, perm),
     vjp=lambda g, out, x, perm: transpose_op(g, perm=_inverse(perm)),
-    view_of="x", linear_in=("x",), tf_name="Transpose", default_name="transpose",
-    samples=[case("f32[2,3]"), case("f64[2,3,4]", perm=(1, 2, 0))], doc="Permute the axes (reverse them when perm is None).", ref=f"{ARRAY}/transpose",
-)  # fmt: skip
+    view_of="x",
+    linear_in=("x",),
+    tf_name="Transpose",
+    default_name="transpose",
+    samples=[case("f32[2,3]"), case("f64[2,3,4]", perm=(1, 2, 0))],
+    doc="Permute the axes (reverse them when perm is None).",
+    ref=f"{ARRAY}/transpose",
+)
 
 
 def _expand_shape(x: TensorType, axis: int) -> TensorType:
@@ -186,16 +204,30 @@ def _squeeze_kernel(xp: Any, x: Any, axis: tuple[int, ...] | None) -> Any:
 
 squeeze_op = define_op(
     "squeeze(x: any; axis = None)",
-    infer=_squeeze_type, kernel=_squeeze_kernel, vjp=lambda g, out, x, axis: reshape_op(g, shape_of(x)),
-    fallible=lambda x, axis: not x.is_static, view_of="x", linear_in=("x",), tf_name="Squeeze", samples=[case("f32[1,3,1]"), case("f64[1,3,1]", axis=(-1,))],
-    doc="Remove axes of size 1 (all of them when axis is None).", ref=f"{ARRAY}/squeeze",
-)  # fmt: skip
+    infer=_squeeze_type,
+    kernel=_squeeze_kernel,
+    vjp=lambda g, out, x, axis: reshape_op(g, shape_of(x)),
+    fallible=lambda x, axis: not x.is_static,
+    view_of="x",
+    linear_in=("x",),
+    tf_name="Squeeze",
+    samples=[case("f32[1,3,1]"), case("f64[1,3,1]", axis=(-1,))],
+    doc="Remove axes of size 1 (all of them when axis is None).",
+    ref=f"{ARRAY}/squeeze",
+)
 
 identity = define_op(
     "identity(x: any) -> like(x)",
-    kernel=lambda xp, x: x, vjp=lambda g, out, x: g, view_of="x", passes_slices=True, linear_in=("x",), tf_name="Identity", samples=[case("f32[2]"), case("i32[]")],
-    doc="Return the operand.", ref=f"{ARRAY}/identity",
-)  # fmt: skip
+    kernel=lambda xp, x: x,
+    vjp=lambda g, out, x: g,
+    view_of="x",
+    passes_slices=True,
+    linear_in=("x",),
+    tf_name="Identity",
+    samples=[case("f32[2]"), case("i32[]")],
+    doc="Return the operand.",
+    ref=f"{ARRAY}/identity",
+)
 
 stop_gradient = define_op(
     "stop_gradient(x: any) -> like(x)",
@@ -297,10 +329,17 @@ def _concat_gradient_kernel(xp: Any, g: Any, *xs: Any, axis: int) -> Any:
 
 concat_gradient = define_op(
     "concat_gradient(g: any, *xs: same(g); axis) -> many()",
-    infer=lambda g, *xs, axis: tuple(xs), kernel=_concat_gradient_kernel,
-    vjp=lambda gs, outs, g, *xs, axis: (concat([zeros_as(o) if d is None else d for d, o in zip(gs, outs, strict=True)], axis), *[None] * len(xs)),
-    view_of="g", tf_name="ConcatGrad", samples=[case("f32[2,5]", "f32[2,2]", "f32[2,3]", axis=1)], doc="Split a gradient like the operands of a concat.",
-)  # fmt: skip
+    infer=lambda g, *xs, axis: tuple(xs),
+    kernel=_concat_gradient_kernel,
+    vjp=lambda gs, outs, g, *xs, axis: (
+        concat([zeros_as(o) if d is None else d for d, o in zip(gs, outs, strict=True)], axis),
+        *[None] * len(xs),
+    ),
+    view_of="g",
+    tf_name="ConcatGrad",
+    samples=[case("f32[2,5]", "f32[2,2]", "f32[2,3]", axis=1)],
+    doc="Split a gradient like the operands of a concat.",
+)
 
 
 def _concat_kernel(xp: Any, *xs: Any, axis: int) -> Any:

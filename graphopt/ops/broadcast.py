@@ -48,11 +48,21 @@ def _ones(count: int, dtype: Any) -> Any:
 
 reduce_sum_op = define_op(
     "reduce_sum(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
-    kernel=_sum_kernel, vjp=lambda g, out, x, axis, keepdims: broadcast_back(g, x, axis=axis, keepdims=keepdims),
-    into=_sum_into, linear_in=("x",), tf_name="Sum",
-    samples=[case("f32[2,3,4]", axis=(1,)), case("f64[2,3]", keepdims=True), case("f32[0,2]", axis=(0,)), case("i32[3]"), case("f32[2,3]", axis=(-1, 0))],
-    doc="Return the sum over axes (all of them when axis is None).", ref=f"{ARRAY}/math/reduce_sum",
-)  # fmt: skip
+    kernel=_sum_kernel,
+    vjp=lambda g, out, x, axis, keepdims: broadcast_back(g, x, axis=axis, keepdims=keepdims),
+    into=_sum_into,
+    linear_in=("x",),
+    tf_name="Sum",
+    samples=[
+        case("f32[2,3,4]", axis=(1,)),
+        case("f64[2,3]", keepdims=True),
+        case("f32[0,2]", axis=(0,)),
+        case("i32[3]"),
+        case("f32[2,3]", axis=(-1, 0)),
+    ],
+    doc="Return the sum over axes (all of them when axis is None).",
+    ref=f"{ARRAY}/math/reduce_sum",
+)
 
 
 def kept_shape(shape: Any, axis: Any) -> tuple[int, ...]:
@@ -75,11 +85,17 @@ def _broadcast_back_expand(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 broadcast_back = define_op(
     "broadcast_back(g: any, x: any; axis = None, keepdims = False)",
-    infer=lambda g, x, axis, keepdims: TensorType(g.dtype, x.shape), kernel=_broadcast_back_kernel, expand=_broadcast_back_expand,
-    vjp=(lambda h, out, g, x, axis, keepdims: reduce_sum_op(h, axis=axis, keepdims=keepdims), None), view_of="g", linear_in=("g",), tf_name="BroadcastTo", default_name="Tile",
+    infer=lambda g, x, axis, keepdims: TensorType(g.dtype, x.shape),
+    kernel=_broadcast_back_kernel,
+    expand=_broadcast_back_expand,
+    vjp=(lambda h, out, g, x, axis, keepdims: reduce_sum_op(h, axis=axis, keepdims=keepdims), None),
+    view_of="g",
+    linear_in=("g",),
+    tf_name="BroadcastTo",
+    default_name="Tile",
     samples=[case("f32[2,4]", "f32[2,3,4]", axis=(1,)), case("f64[1,1]", "f64[2,3]", keepdims=True), case("f32[]", "f32[2]")],
     doc="Repeat g, the gradient of a reduction of x, along the reduced axes.",
-)  # fmt: skip
+)
 
 # --- broadcasting ------------------------------------------------------------------------------------------------------
 
@@ -141,9 +157,13 @@ sum_like = define_op(
 fill = define_op(
     "fill(shape: static index, x: any) -> filled(shape, x)",
     kernel=lambda xp, shape, x: xp.full(tuple(np.asarray(shape).tolist()), x, object if isinstance(x, bytes) else x.dtype),
-    vjp=(None, lambda g, out, shape, x: sum_like(g, x)), linear_in=("x",), tf_name="Fill",
-    samples=[case(values([2, 3], "i32"), "f32[]"), case(values([0], "i64"), "i32[]")], doc="Return a tensor of one repeated value.", ref=f"{ARRAY}/fill",
-)  # fmt: skip
+    vjp=(None, lambda g, out, shape, x: sum_like(g, x)),
+    linear_in=("x",),
+    tf_name="Fill",
+    samples=[case(values([2, 3], "i32"), "f32[]"), case(values([0], "i64"), "i32[]")],
+    doc="Return a tensor of one repeated value.",
+    ref=f"{ARRAY}/fill",
+)
 
 _SMALL = 1000
 
@@ -182,5 +202,3 @@ def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
     """Return zeros with the shape of `x` and, unless `dtype` is given, its element type."""
     zero = zeros_as(x, name=name)
     return zero if dtype is None else cast(zero, dtype)
-
-

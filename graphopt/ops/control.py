@@ -24,24 +24,39 @@ from graphopt.ir.types import TensorType
 
 CONTROL = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf"
 
-no_op = define_op("no_op()", discharge=lambda ctx: None, vjp=(), tf_name="NoOp", doc="Do nothing; a place for control edges.", ref=f"{CONTROL}/no_op")
+no_op = define_op(
+    "no_op()", discharge=lambda ctx: None, vjp=(), tf_name="NoOp", doc="Do nothing; a place for control edges.", ref=f"{CONTROL}/no_op"
+)
 
 
 def _unfed(ctx: Any, dtype: Any, shape: Any) -> Any:
     suffix = "" if not shape else f" and shape {shapes.format_shape(shape)}"
-    raise InvalidArgumentError(None, None, f"You must feed a value for placeholder tensor '{ctx.operation.name}' with dtype {dtype.tf_short}{suffix}")
+    raise InvalidArgumentError(
+        None, None, f"You must feed a value for placeholder tensor '{ctx.operation.name}' with dtype {dtype.tf_short}{suffix}"
+    )
 
 
 placeholder = define_op(
     "placeholder(; dtype, shape)",
-    infer=lambda dtype, shape: TensorType(dtype, shape), discharge=_unfed, vjp=(), tf_name="Placeholder", doc="A value that must be fed.", ref=f"{CONTROL}/placeholder",
-)  # fmt: skip
+    infer=lambda dtype, shape: TensorType(dtype, shape),
+    discharge=_unfed,
+    vjp=(),
+    tf_name="Placeholder",
+    doc="A value that must be fed.",
+    ref=f"{CONTROL}/placeholder",
+)
 
 placeholder_with_default = define_op(
     "placeholder_with_default(x: any; shape)",
-    infer=lambda x, shape: TensorType(x.dtype, shape), kernel=lambda xp, x, shape: x, vjp=lambda g, out, x, shape: g, view_of="x", tf_name="PlaceholderWithDefault",
-    samples=[case("f32[2]", shape=(None,))], doc="A value that may be fed, and is the operand otherwise.", ref=f"{CONTROL}/placeholder_with_default",
-)  # fmt: skip
+    infer=lambda x, shape: TensorType(x.dtype, shape),
+    kernel=lambda xp, x, shape: x,
+    vjp=lambda g, out, x, shape: g,
+    view_of="x",
+    tf_name="PlaceholderWithDefault",
+    samples=[case("f32[2]", shape=(None,))],
+    doc="A value that may be fed, and is the operand otherwise.",
+    ref=f"{CONTROL}/placeholder_with_default",
+)
 
 
 def _ensure_shape_type(x: TensorType, shape: Any) -> TensorType:
@@ -74,10 +89,16 @@ def _check_numerics_kernel(xp: Any, x: Any, message: str) -> Any:
 
 check_numerics = define_op(
     "check_numerics(x: float; message) -> like(x)",
-    kernel=_check_numerics_kernel, vjp=lambda g, out, x, message: check_numerics(g, message="Not a number (NaN) or infinity (Inf) values detected in gradient."),
-    fallible=True, host_only=True, view_of="x", tf_name="CheckNumerics", samples=[case("f32[2,3]", message="bad")],
-    doc="Return the operand; raise when it has a NaN or an infinite element.", ref=f"{CONTROL}/debugging/check_numerics",
-)  # fmt: skip
+    kernel=_check_numerics_kernel,
+    vjp=lambda g, out, x, message: check_numerics(g, message="Not a number (NaN) or infinity (Inf) values detected in gradient."),
+    fallible=True,
+    host_only=True,
+    view_of="x",
+    tf_name="CheckNumerics",
+    samples=[case("f32[2,3]", message="bad")],
+    doc="Return the operand; raise when it has a NaN or an infinite element.",
+    ref=f"{CONTROL}/debugging/check_numerics",
+)
 
 
 def _assert_kernel(xp: Any, condition: Any, *data: Any, summarize: int) -> Any:
@@ -95,17 +116,29 @@ def _summary(item: Any, summarize: int) -> str:
 
 check_true = define_op(
     "check_true(condition: bool, *data: each; summarize = 3)",
-    infer=lambda condition, *data, summarize: TensorType(dtypes.bool_, ()), kernel=_assert_kernel, fallible=True, host_only=True, vjp=NOT_DIFFERENTIABLE,
-    tf_name="CheckTrue", samples=[case(values(True, "bool"), "f32[2]")], doc="Raise InvalidArgumentError with the data unless the condition holds.",
-)  # fmt: skip
+    infer=lambda condition, *data, summarize: TensorType(dtypes.bool_, ()),
+    kernel=_assert_kernel,
+    fallible=True,
+    host_only=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="CheckTrue",
+    samples=[case(values(True, "bool"), "f32[2]")],
+    doc="Raise InvalidArgumentError with the data unless the condition holds.",
+)
 
 
 def _discharge_assert(ctx: Any, condition: Any, *data: Any, summarize: int) -> None:
     ctx.check(check_true(condition, *data, summarize=summarize))
 
 
-assert_op = define_op("assert(condition: bool, *data: each; summarize = 3) ->", discharge=_discharge_assert, vjp=NOT_DIFFERENTIABLE, tf_name="Assert",
-                      doc="Raise InvalidArgumentError with the data unless the condition holds.", ref=f"{CONTROL}/debugging/Assert")  # fmt: skip
+assert_op = define_op(
+    "assert(condition: bool, *data: each; summarize = 3) ->",
+    discharge=_discharge_assert,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="Assert",
+    doc="Raise InvalidArgumentError with the data unless the condition holds.",
+    ref=f"{CONTROL}/debugging/Assert",
+)
 
 # --- actions: each takes the token of the one before, so that they keep their order -----------------------------------------
 
@@ -134,9 +167,15 @@ def _print_kernel(xp: Any, token: Any, x: Any, *data: Any, message: str, summari
 
 print_now = define_op(
     "print_now(token: bool, x: any, *data: each; message = '', summarize = 3, budget = None)",
-    infer=lambda token, x, *data, message, summarize, budget: TensorType(dtypes.bool_, ()), kernel=_print_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE,
-    tf_name="PrintNow", samples=[case(values(True, "bool"), "f32[2]", "i32[4]", message="x: ")], doc="Write data to the standard error stream; return a token.",
-)  # fmt: skip
+    infer=lambda token, x, *data, message, summarize, budget: TensorType(dtypes.bool_, ()),
+    kernel=_print_kernel,
+    host_only=True,
+    fallible=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="PrintNow",
+    samples=[case(values(True, "bool"), "f32[2]", "i32[4]", message="x: ")],
+    doc="Write data to the standard error stream; return a token.",
+)
 
 
 def _discharge_print(ctx: Any, x: Any, *data: Any, message: str, summarize: int, budget: Budget | None) -> Any:
@@ -146,9 +185,13 @@ def _discharge_print(ctx: Any, x: Any, *data: Any, message: str, summarize: int,
 
 print_op = define_op(
     "print(x: any, *data: each; message = '', summarize = 3, budget = None)",
-    infer=lambda x, *data, message, summarize, budget: x, discharge=_discharge_print,
-    vjp=lambda g, out, x, *data, message, summarize, budget: (g, *[None] * len(data)), tf_name="Print", doc="Return the operand and write data to the standard error stream.", ref=f"{CONTROL}/Print",
-)  # fmt: skip
+    infer=lambda x, *data, message, summarize, budget: x,
+    discharge=_discharge_print,
+    vjp=lambda g, out, x, *data, message, summarize, budget: (g, *[None] * len(data)),
+    tf_name="Print",
+    doc="Return the operand and write data to the standard error stream.",
+    ref=f"{CONTROL}/Print",
+)
 
 
 # What an exception in the user's function becomes, as in TensorFlow's py_func.
@@ -183,9 +226,14 @@ def _py_func_kernel(xp: Any, token: Any, *xs: Any, function: Any, dtypes_out: An
 call_python = define_op(
     "call_python(token: bool, *xs: each; function, dtypes_out) -> many()",
     infer=lambda token, *xs, function, dtypes_out: (TensorType(dtypes.bool_, ()), *[TensorType(d, None) for d in dtypes_out]),
-    kernel=_py_func_kernel, host_only=True, fallible=True, vjp=NOT_DIFFERENTIABLE, tf_name="CallPython",
-    samples=[case(values(True, "bool"), "f32[2]", function=np.negative, dtypes_out=(dtypes.float32,))], doc="Call a Python function; return a token and its results.",
-)  # fmt: skip
+    kernel=_py_func_kernel,
+    host_only=True,
+    fallible=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="CallPython",
+    samples=[case(values(True, "bool"), "f32[2]", function=np.negative, dtypes_out=(dtypes.float32,))],
+    doc="Call a Python function; return a token and its results.",
+)
 
 
 def _discharge_py_func(ctx: Any, *xs: Any, function: Any, dtypes_out: Any) -> Any:
@@ -203,6 +251,10 @@ def _discharge_py_func(ctx: Any, *xs: Any, function: Any, dtypes_out: Any) -> An
 
 py_func = define_op(
     "py_func(*xs: each; function, dtypes_out) -> many()",
-    infer=lambda *xs, function, dtypes_out: tuple(TensorType(d, None) for d in dtypes_out), discharge=_discharge_py_func, vjp=NOT_DIFFERENTIABLE, tf_name="PyFunc",
-    doc="Call a Python function on arrays.", ref=f"{CONTROL}/py_func",
-)  # fmt: skip
+    infer=lambda *xs, function, dtypes_out: tuple(TensorType(d, None) for d in dtypes_out),
+    discharge=_discharge_py_func,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="PyFunc",
+    doc="Call a Python function on arrays.",
+    ref=f"{CONTROL}/py_func",
+)

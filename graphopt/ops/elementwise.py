@@ -27,8 +27,21 @@ WHOLE = [case("i32[3,4]", "i32[4]"), case("i64[2,1]", "i64[1,3]")]
 COMPARABLE = [*BINARY, *WHOLE]
 
 
-def _unary(name: str, kernel: Any, vjp: Any, *, tf_name: str, kind: str = "float", result: str = "like(x)", samples: Any = UNARY, ufunc: str | None = None,
-           scalar: str | None = None, doc: str, ref: str = "", linear: bool = False) -> OpDef:  # fmt: skip
+def _unary(
+    name: str,
+    kernel: Any,
+    vjp: Any,
+    *,
+    tf_name: str,
+    kind: str = "float",
+    result: str = "like(x)",
+    samples: Any = UNARY,
+    ufunc: str | None = None,
+    scalar: str | None = None,
+    doc: str,
+    ref: str = "",
+    linear: bool = False,
+) -> OpDef:
     return define_op(f"{name}(x: {kind}) -> {result}", kernel=kernel, vjp=vjp, tf_name=tf_name, samples=samples, ufunc=ufunc,
                      scalar=scalar, doc=doc, ref=ref or f"{MATH}/{name}", linear_in=("x",) if linear else ())  # fmt: skip
 
@@ -98,9 +111,15 @@ _WHOLE_DIVISOR = [case(arg("i32[3,4]", -9, 9), arg("i32[4]", 1, 5)), case(values
 
 floordiv = define_op(
     "floordiv(x: num, y: same(x)) -> broadcast(x, y)",
-    kernel=_floor_divide, vjp=NOT_DIFFERENTIABLE, fallible=_divides_integers, tf_name="FloorDiv", default_name="floordiv", samples=_WHOLE_DIVISOR,
-    doc="Return x / y rounded towards minus infinity.", ref=f"{MATH}/floordiv",
-)  # fmt: skip
+    kernel=_floor_divide,
+    vjp=NOT_DIFFERENTIABLE,
+    fallible=_divides_integers,
+    tf_name="FloorDiv",
+    default_name="floordiv",
+    samples=_WHOLE_DIVISOR,
+    doc="Return x / y rounded towards minus infinity.",
+    ref=f"{MATH}/floordiv",
+)
 
 floormod = define_op(
     "floormod(x: num, y: same(x)) -> broadcast(x, y)",
@@ -142,10 +161,18 @@ power = define_op(
 maximum = define_op(
     "maximum(x: num, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.maximum(x, y),
-    vjp=(lambda g, out, x, y: select(greater_equal(x, y), g, zeros_as(g)), lambda g, out, x, y: select(greater_equal(x, y), zeros_as(g), g)),
-    ufunc="maximum", scalar="maximum({x}, {y})", tf_name="Maximum", commutative=False, samples=COMPARABLE,
-    doc="Return the larger of x and y (NaN when either is). At ties the gradient goes to x.", ref=f"{MATH}/maximum",
-)  # fmt: skip
+    vjp=(
+        lambda g, out, x, y: select(greater_equal(x, y), g, zeros_as(g)),
+        lambda g, out, x, y: select(greater_equal(x, y), zeros_as(g), g),
+    ),
+    ufunc="maximum",
+    scalar="maximum({x}, {y})",
+    tf_name="Maximum",
+    commutative=False,
+    samples=COMPARABLE,
+    doc="Return the larger of x and y (NaN when either is). At ties the gradient goes to x.",
+    ref=f"{MATH}/maximum",
+)
 
 minimum = define_op(
     "minimum(x: num, y: same(x)) -> broadcast(x, y)",
@@ -166,9 +193,17 @@ squared_difference = define_op(
 atan2 = define_op(
     "atan2(y: float, x: same(y)) -> broadcast(y, x)",
     kernel=lambda xp, y, x: xp.arctan2(y, x),
-    vjp=(lambda g, out, y, x: multiply(g, divide(x, add(square(x), square(y)))), lambda g, out, y, x: multiply(g, divide(negative(y), add(square(x), square(y))))),
-    ufunc="arctan2", scalar="atan2({y}, {x})", tf_name="Atan2", samples=BINARY, doc="Return the angle of the point (x, y).", ref=f"{MATH}/atan2",
-)  # fmt: skip
+    vjp=(
+        lambda g, out, y, x: multiply(g, divide(x, add(square(x), square(y)))),
+        lambda g, out, y, x: multiply(g, divide(negative(y), add(square(x), square(y)))),
+    ),
+    ufunc="arctan2",
+    scalar="atan2({y}, {x})",
+    tf_name="Atan2",
+    samples=BINARY,
+    doc="Return the angle of the point (x, y).",
+    ref=f"{MATH}/atan2",
+)
 
 
 def _div_no_nan(xp: Any, x: Any, y: Any) -> Any:
@@ -186,55 +221,257 @@ div_no_nan = define_op(
 
 negative = _unary("negative", lambda xp, x: xp.negative(x), lambda g, out, x: negative(g), tf_name="Neg", kind="num", ufunc="negative",
                   scalar="-{x}", linear=True, samples=[*UNARY, case("i32[3]")], doc="Return -x.")  # fmt: skip
-absolute = _unary("absolute", lambda xp, x: xp.absolute(x), lambda g, out, x: multiply(g, sign(x)), tf_name="Abs", kind="num", ufunc="absolute",
-                  scalar="abs({x})", samples=[*UNARY, case("i32[3]")], doc="Return the absolute value; its gradient is the sign.", ref=f"{MATH}/abs")  # fmt: skip
-sign = _unary("sign", lambda xp, x: xp.sign(x), lambda g, out, x: zeros_as(g), tf_name="Sign", kind="num", ufunc="sign", scalar="sign({x})",
-              samples=[*UNARY, case("i32[3]")], doc="Return -1, 0 or 1 by the sign of x.")  # fmt: skip
-square = _unary("square", lambda xp, x: xp.multiply(x, x), lambda g, out, x: multiply(g, multiply(x, 2)), tf_name="Square", kind="num", ufunc="square",
-                scalar="{x} * {x}", samples=[*UNARY, case("i32[3]")], doc="Return x * x.")  # fmt: skip
-sqrt = _unary("sqrt", lambda xp, x: xp.sqrt(x), lambda g, out, x: divide(multiply(g, 0.5), out), tf_name="Sqrt", ufunc="sqrt", scalar="sqrt({x})",
-              samples=POSITIVE, doc="Return the square root; its gradient at 0 is infinite.")  # fmt: skip
-rsqrt = _unary("rsqrt", lambda xp, x: xp.divide(x.dtype.type(1), xp.sqrt(x)), lambda g, out, x: multiply(multiply(g, -0.5), multiply(out, multiply(out, out))),
-               tf_name="Rsqrt", scalar="1 / sqrt({x})", samples=POSITIVE, doc="Return 1 / sqrt(x).")  # fmt: skip
+absolute = _unary(
+    "absolute",
+    lambda xp, x: xp.absolute(x),
+    lambda g, out, x: multiply(g, sign(x)),
+    tf_name="Abs",
+    kind="num",
+    ufunc="absolute",
+    scalar="abs({x})",
+    samples=[*UNARY, case("i32[3]")],
+    doc="Return the absolute value; its gradient is the sign.",
+    ref=f"{MATH}/abs",
+)
+sign = _unary(
+    "sign",
+    lambda xp, x: xp.sign(x),
+    lambda g, out, x: zeros_as(g),
+    tf_name="Sign",
+    kind="num",
+    ufunc="sign",
+    scalar="sign({x})",
+    samples=[*UNARY, case("i32[3]")],
+    doc="Return -1, 0 or 1 by the sign of x.",
+)
+square = _unary(
+    "square",
+    lambda xp, x: xp.multiply(x, x),
+    lambda g, out, x: multiply(g, multiply(x, 2)),
+    tf_name="Square",
+    kind="num",
+    ufunc="square",
+    scalar="{x} * {x}",
+    samples=[*UNARY, case("i32[3]")],
+    doc="Return x * x.",
+)
+sqrt = _unary(
+    "sqrt",
+    lambda xp, x: xp.sqrt(x),
+    lambda g, out, x: divide(multiply(g, 0.5), out),
+    tf_name="Sqrt",
+    ufunc="sqrt",
+    scalar="sqrt({x})",
+    samples=POSITIVE,
+    doc="Return the square root; its gradient at 0 is infinite.",
+)
+rsqrt = _unary(
+    "rsqrt",
+    lambda xp, x: xp.divide(x.dtype.type(1), xp.sqrt(x)),
+    lambda g, out, x: multiply(multiply(g, -0.5), multiply(out, multiply(out, out))),
+    tf_name="Rsqrt",
+    scalar="1 / sqrt({x})",
+    samples=POSITIVE,
+    doc="Return 1 / sqrt(x).",
+)
 reciprocal = _unary("reciprocal", lambda xp, x: xp.divide(x.dtype.type(1), x), lambda g, out, x: multiply(negative(g), multiply(out, out)),
                     tf_name="Reciprocal", scalar="1 / {x}", samples=POSITIVE, doc="Return 1 / x.")  # fmt: skip
-exp = _unary("exp", lambda xp, x: xp.exp(x), lambda g, out, x: multiply(g, out), tf_name="Exp", ufunc="exp", scalar="exp({x})", doc="Return e**x.")
-expm1 = _unary("expm1", lambda xp, x: xp.expm1(x), lambda g, out, x: multiply(g, exp(x)), tf_name="Expm1", ufunc="expm1", scalar="expm1({x})",
-               doc="Return e**x - 1, exact for small x.")  # fmt: skip
-log = _unary("log", lambda xp, x: xp.log(x), lambda g, out, x: divide(g, x), tf_name="Log", ufunc="log", scalar="log({x})", samples=POSITIVE,
-             doc="Return the natural logarithm.")  # fmt: skip
-log1p = _unary("log1p", lambda xp, x: xp.log1p(x), lambda g, out, x: divide(g, add(x, 1)), tf_name="Log1p", ufunc="log1p", scalar="log1p({x})",
-               samples=POSITIVE, doc="Return log(1 + x), exact for small x.")  # fmt: skip
-sin = _unary("sin", lambda xp, x: xp.sin(x), lambda g, out, x: multiply(g, cos(x)), tf_name="Sin", ufunc="sin", scalar="sin({x})", doc="Return the sine.")
-cos = _unary("cos", lambda xp, x: xp.cos(x), lambda g, out, x: negative(multiply(g, sin(x))), tf_name="Cos", ufunc="cos", scalar="cos({x})", doc="Return the cosine.")
-tan = _unary("tan", lambda xp, x: xp.tan(x), lambda g, out, x: multiply(g, add(square(out), 1)), tf_name="Tan", ufunc="tan", scalar="tan({x})",
-             samples=INSIDE_ONE, doc="Return the tangent.")  # fmt: skip
-asin = _unary("asin", lambda xp, x: xp.arcsin(x), lambda g, out, x: multiply(g, rsqrt(subtract(1.0, square(x)))), tf_name="Asin", ufunc="arcsin",
-              scalar="asin({x})", samples=INSIDE_ONE, doc="Return the inverse sine.")  # fmt: skip
-acos = _unary("acos", lambda xp, x: xp.arccos(x), lambda g, out, x: negative(multiply(g, rsqrt(subtract(1.0, square(x))))), tf_name="Acos",
-              ufunc="arccos", scalar="acos({x})", samples=INSIDE_ONE, doc="Return the inverse cosine.")  # fmt: skip
-atan = _unary("atan", lambda xp, x: xp.arctan(x), lambda g, out, x: divide(g, add(square(x), 1)), tf_name="Atan", ufunc="arctan", scalar="atan({x})",
-              doc="Return the inverse tangent.")  # fmt: skip
-sinh = _unary("sinh", lambda xp, x: xp.sinh(x), lambda g, out, x: multiply(g, cosh(x)), tf_name="Sinh", ufunc="sinh", scalar="sinh({x})", doc="Return the hyperbolic sine.")
-cosh = _unary("cosh", lambda xp, x: xp.cosh(x), lambda g, out, x: multiply(g, sinh(x)), tf_name="Cosh", ufunc="cosh", scalar="cosh({x})", doc="Return the hyperbolic cosine.")
-tanh = _unary("tanh", lambda xp, x: xp.tanh(x), lambda g, out, x: multiply(g, subtract(1.0, square(out))), tf_name="Tanh", ufunc="tanh", scalar="tanh({x})",
-              doc="Return the hyperbolic tangent.")  # fmt: skip
-erf = _unary("erf", special.erf, lambda g, out, x: multiply(g, multiply(2.0 / math.sqrt(math.pi), exp(negative(square(x))))), tf_name="Erf", scalar="erf({x})",
-             doc="Return the error function.")  # fmt: skip
-erfc = _unary("erfc", special.erfc, lambda g, out, x: multiply(g, multiply(-2.0 / math.sqrt(math.pi), exp(negative(square(x))))), tf_name="Erfc",
-              scalar="erfc({x})", doc="Return 1 - erf(x), exact for large x.")  # fmt: skip
-lgamma = _unary("lgamma", special.lgamma, lambda g, out, x: multiply(g, digamma(x)), tf_name="Lgamma", samples=POSITIVE,
-                doc="Return the logarithm of the absolute value of the gamma function.")  # fmt: skip
-digamma = _unary("digamma", special.digamma, lambda g, out, x: multiply(g, polygamma(x, order=1)), tf_name="Digamma", samples=POSITIVE,
-                 doc="Return the derivative of lgamma.")  # fmt: skip
-polygamma = define_op("polygamma(x: float; order) -> like(x)", kernel=special.polygamma, vjp=lambda g, out, x, order: multiply(g, polygamma(x, order=order + 1)), tf_name="Polygamma",
-                      samples=[case(arg("f32[3,4]", 0.1, 3.0), order=1), case(arg("f64[4]", -3.0, 3.0), order=2), case(values([0.0, -2.0, 1e30, float("nan"), -2.5], "f64"), order=1, differentiable=False)],
-                      doc="Return the derivative of digamma of the given order, 1 or more; NaN at the poles.", ref=f"{MATH}/polygamma")  # fmt: skip
-floor = _unary("floor", lambda xp, x: xp.floor(x), NOT_DIFFERENTIABLE, tf_name="Floor", ufunc="floor", scalar="floor({x})", doc="Round towards minus infinity.")
-ceil = _unary("ceil", lambda xp, x: xp.ceil(x), NOT_DIFFERENTIABLE, tf_name="Ceil", ufunc="ceil", scalar="ceil({x})", doc="Round towards plus infinity.")
-rint = _unary("rint", lambda xp, x: xp.rint(x), NOT_DIFFERENTIABLE, tf_name="Rint", ufunc="rint", scalar="rint({x})", doc="Round to the nearest integer, halves to even.")
-round_ = _unary("round", lambda xp, x: xp.rint(x) if x.dtype.kind == "f" else x, NOT_DIFFERENTIABLE, tf_name="Round", kind="num",
-                doc="Round to the nearest integer, halves to even.")  # fmt: skip
+exp = _unary(
+    "exp", lambda xp, x: xp.exp(x), lambda g, out, x: multiply(g, out), tf_name="Exp", ufunc="exp", scalar="exp({x})", doc="Return e**x."
+)
+expm1 = _unary(
+    "expm1",
+    lambda xp, x: xp.expm1(x),
+    lambda g, out, x: multiply(g, exp(x)),
+    tf_name="Expm1",
+    ufunc="expm1",
+    scalar="expm1({x})",
+    doc="Return e**x - 1, exact for small x.",
+)
+log = _unary(
+    "log",
+    lambda xp, x: xp.log(x),
+    lambda g, out, x: divide(g, x),
+    tf_name="Log",
+    ufunc="log",
+    scalar="log({x})",
+    samples=POSITIVE,
+    doc="Return the natural logarithm.",
+)
+log1p = _unary(
+    "log1p",
+    lambda xp, x: xp.log1p(x),
+    lambda g, out, x: divide(g, add(x, 1)),
+    tf_name="Log1p",
+    ufunc="log1p",
+    scalar="log1p({x})",
+    samples=POSITIVE,
+    doc="Return log(1 + x), exact for small x.",
+)
+sin = _unary(
+    "sin",
+    lambda xp, x: xp.sin(x),
+    lambda g, out, x: multiply(g, cos(x)),
+    tf_name="Sin",
+    ufunc="sin",
+    scalar="sin({x})",
+    doc="Return the sine.",
+)
+cos = _unary(
+    "cos",
+    lambda xp, x: xp.cos(x),
+    lambda g, out, x: negative(multiply(g, sin(x))),
+    tf_name="Cos",
+    ufunc="cos",
+    scalar="cos({x})",
+    doc="Return the cosine.",
+)
+tan = _unary(
+    "tan",
+    lambda xp, x: xp.tan(x),
+    lambda g, out, x: multiply(g, add(square(out), 1)),
+    tf_name="Tan",
+    ufunc="tan",
+    scalar="tan({x})",
+    samples=INSIDE_ONE,
+    doc="Return the tangent.",
+)
+asin = _unary(
+    "asin",
+    lambda xp, x: xp.arcsin(x),
+    lambda g, out, x: multiply(g, rsqrt(subtract(1.0, square(x)))),
+    tf_name="Asin",
+    ufunc="arcsin",
+    scalar="asin({x})",
+    samples=INSIDE_ONE,
+    doc="Return the inverse sine.",
+)
+acos = _unary(
+    "acos",
+    lambda xp, x: xp.arccos(x),
+    lambda g, out, x: negative(multiply(g, rsqrt(subtract(1.0, square(x))))),
+    tf_name="Acos",
+    ufunc="arccos",
+    scalar="acos({x})",
+    samples=INSIDE_ONE,
+    doc="Return the inverse cosine.",
+)
+atan = _unary(
+    "atan",
+    lambda xp, x: xp.arctan(x),
+    lambda g, out, x: divide(g, add(square(x), 1)),
+    tf_name="Atan",
+    ufunc="arctan",
+    scalar="atan({x})",
+    doc="Return the inverse tangent.",
+)
+sinh = _unary(
+    "sinh",
+    lambda xp, x: xp.sinh(x),
+    lambda g, out, x: multiply(g, cosh(x)),
+    tf_name="Sinh",
+    ufunc="sinh",
+    scalar="sinh({x})",
+    doc="Return the hyperbolic sine.",
+)
+cosh = _unary(
+    "cosh",
+    lambda xp, x: xp.cosh(x),
+    lambda g, out, x: multiply(g, sinh(x)),
+    tf_name="Cosh",
+    ufunc="cosh",
+    scalar="cosh({x})",
+    doc="Return the hyperbolic cosine.",
+)
+tanh = _unary(
+    "tanh",
+    lambda xp, x: xp.tanh(x),
+    lambda g, out, x: multiply(g, subtract(1.0, square(out))),
+    tf_name="Tanh",
+    ufunc="tanh",
+    scalar="tanh({x})",
+    doc="Return the hyperbolic tangent.",
+)
+erf = _unary(
+    "erf",
+    special.erf,
+    lambda g, out, x: multiply(g, multiply(2.0 / math.sqrt(math.pi), exp(negative(square(x))))),
+    tf_name="Erf",
+    scalar="erf({x})",
+    doc="Return the error function.",
+)
+erfc = _unary(
+    "erfc",
+    special.erfc,
+    lambda g, out, x: multiply(g, multiply(-2.0 / math.sqrt(math.pi), exp(negative(square(x))))),
+    tf_name="Erfc",
+    scalar="erfc({x})",
+    doc="Return 1 - erf(x), exact for large x.",
+)
+lgamma = _unary(
+    "lgamma",
+    special.lgamma,
+    lambda g, out, x: multiply(g, digamma(x)),
+    tf_name="Lgamma",
+    samples=POSITIVE,
+    doc="Return the logarithm of the absolute value of the gamma function.",
+)
+digamma = _unary(
+    "digamma",
+    special.digamma,
+    lambda g, out, x: multiply(g, polygamma(x, order=1)),
+    tf_name="Digamma",
+    samples=POSITIVE,
+    doc="Return the derivative of lgamma.",
+)
+polygamma = define_op(
+    "polygamma(x: float; order) -> like(x)",
+    kernel=special.polygamma,
+    vjp=lambda g, out, x, order: multiply(g, polygamma(x, order=order + 1)),
+    tf_name="Polygamma",
+    samples=[
+        case(arg("f32[3,4]", 0.1, 3.0), order=1),
+        case(arg("f64[4]", -3.0, 3.0), order=2),
+        case(values([0.0, -2.0, 1e30, float("nan"), -2.5], "f64"), order=1, differentiable=False),
+    ],
+    doc="Return the derivative of digamma of the given order, 1 or more; NaN at the poles.",
+    ref=f"{MATH}/polygamma",
+)
+floor = _unary(
+    "floor",
+    lambda xp, x: xp.floor(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="Floor",
+    ufunc="floor",
+    scalar="floor({x})",
+    doc="Round towards minus infinity.",
+)
+ceil = _unary(
+    "ceil",
+    lambda xp, x: xp.ceil(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="Ceil",
+    ufunc="ceil",
+    scalar="ceil({x})",
+    doc="Round towards plus infinity.",
+)
+rint = _unary(
+    "rint",
+    lambda xp, x: xp.rint(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="Rint",
+    ufunc="rint",
+    scalar="rint({x})",
+    doc="Round to the nearest integer, halves to even.",
+)
+round_ = _unary(
+    "round",
+    lambda xp, x: xp.rint(x) if x.dtype.kind == "f" else x,
+    NOT_DIFFERENTIABLE,
+    tf_name="Round",
+    kind="num",
+    doc="Round to the nearest integer, halves to even.",
+)
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
@@ -244,20 +481,62 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     return xp.where(x >= 0, one, decayed) / (one + decayed)
 
 
-sigmoid = _unary("sigmoid", _sigmoid, lambda g, out, x: multiply(g, multiply(out, subtract(1.0, out))), tf_name="Sigmoid", scalar="1 / (1 + exp(-{x}))",
-                 doc="Return 1 / (1 + exp(-x)).")  # fmt: skip
+sigmoid = _unary(
+    "sigmoid",
+    _sigmoid,
+    lambda g, out, x: multiply(g, multiply(out, subtract(1.0, out))),
+    tf_name="Sigmoid",
+    scalar="1 / (1 + exp(-{x}))",
+    doc="Return 1 / (1 + exp(-x)).",
+)
 
-is_nan = _unary("is_nan", lambda xp, x: xp.isnan(x), NOT_DIFFERENTIABLE, tf_name="IsNan", result="bool_like(x)", ufunc="isnan", scalar="isnan({x})", doc="Return where x is NaN.")
-is_inf = _unary("is_inf", lambda xp, x: xp.isinf(x), NOT_DIFFERENTIABLE, tf_name="IsInf", result="bool_like(x)", ufunc="isinf", scalar="isinf({x})", doc="Return where x is infinite.")
-is_finite = _unary("is_finite", lambda xp, x: xp.isfinite(x), NOT_DIFFERENTIABLE, tf_name="IsFinite", result="bool_like(x)", ufunc="isfinite", scalar="isfinite({x})",
-                   doc="Return where x is neither NaN nor infinite.")  # fmt: skip
+is_nan = _unary(
+    "is_nan",
+    lambda xp, x: xp.isnan(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="IsNan",
+    result="bool_like(x)",
+    ufunc="isnan",
+    scalar="isnan({x})",
+    doc="Return where x is NaN.",
+)
+is_inf = _unary(
+    "is_inf",
+    lambda xp, x: xp.isinf(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="IsInf",
+    result="bool_like(x)",
+    ufunc="isinf",
+    scalar="isinf({x})",
+    doc="Return where x is infinite.",
+)
+is_finite = _unary(
+    "is_finite",
+    lambda xp, x: xp.isfinite(x),
+    NOT_DIFFERENTIABLE,
+    tf_name="IsFinite",
+    result="bool_like(x)",
+    ufunc="isfinite",
+    scalar="isfinite({x})",
+    doc="Return where x is neither NaN nor infinite.",
+)
 
 # --- comparison and logic ------------------------------------------------------------------------------------------------
 
 
 def _comparison(name: str, ufunc: str, symbol: str, tf_name: str, doc: str, kind: str = "num", commutative: bool = False) -> OpDef:
-    return define_op(f"{name}(x: {kind}, y: same(x)) -> bool_broadcast(x, y)", kernel=lambda xp, x, y: getattr(xp, ufunc)(x, y), vjp=NOT_DIFFERENTIABLE,
-                     ufunc=ufunc, scalar=f"{{x}} {symbol} {{y}}", tf_name=tf_name, samples=COMPARABLE, commutative=commutative, doc=doc, ref=f"{MATH}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(x: {kind}, y: same(x)) -> bool_broadcast(x, y)",
+        kernel=lambda xp, x, y: getattr(xp, ufunc)(x, y),
+        vjp=NOT_DIFFERENTIABLE,
+        ufunc=ufunc,
+        scalar=f"{{x}} {symbol} {{y}}",
+        tf_name=tf_name,
+        samples=COMPARABLE,
+        commutative=commutative,
+        doc=doc,
+        ref=f"{MATH}/{name}",
+    )
 
 
 equal = _comparison("equal", "equal", "==", "Equal", "Return where x equals y.", "any", commutative=True)
@@ -268,21 +547,89 @@ greater = _comparison("greater", "greater", ">", "Greater", "Return where x is l
 greater_equal = _comparison("greater_equal", "greater_equal", ">=", "GreaterEqual", "Return where x is at least y.")
 
 _TRUTH = [case("bool[3,4]", "bool[4]"), case("bool[]", "bool[2]")]
-logical_and = define_op("logical_and(x: bool, y: bool) -> broadcast(x, y)", kernel=lambda xp, x, y: xp.logical_and(x, y), vjp=NOT_DIFFERENTIABLE, ufunc="logical_and",
-                        scalar="{x} & {y}", tf_name="LogicalAnd", commutative=True, samples=_TRUTH, doc="Return where both are true.", ref=f"{MATH}/logical_and")  # fmt: skip
-logical_or = define_op("logical_or(x: bool, y: bool) -> broadcast(x, y)", kernel=lambda xp, x, y: xp.logical_or(x, y), vjp=NOT_DIFFERENTIABLE, ufunc="logical_or",
-                       scalar="{x} | {y}", tf_name="LogicalOr", commutative=True, samples=_TRUTH, doc="Return where either is true.", ref=f"{MATH}/logical_or")  # fmt: skip
-logical_not = define_op("logical_not(x: bool) -> like(x)", kernel=lambda xp, x: xp.logical_not(x), vjp=NOT_DIFFERENTIABLE, ufunc="logical_not", scalar="~{x}",
-                        tf_name="LogicalNot", samples=[case("bool[3]")], doc="Return where x is false.", ref=f"{MATH}/logical_not")  # fmt: skip
+logical_and = define_op(
+    "logical_and(x: bool, y: bool) -> broadcast(x, y)",
+    kernel=lambda xp, x, y: xp.logical_and(x, y),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="logical_and",
+    scalar="{x} & {y}",
+    tf_name="LogicalAnd",
+    commutative=True,
+    samples=_TRUTH,
+    doc="Return where both are true.",
+    ref=f"{MATH}/logical_and",
+)
+logical_or = define_op(
+    "logical_or(x: bool, y: bool) -> broadcast(x, y)",
+    kernel=lambda xp, x, y: xp.logical_or(x, y),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="logical_or",
+    scalar="{x} | {y}",
+    tf_name="LogicalOr",
+    commutative=True,
+    samples=_TRUTH,
+    doc="Return where either is true.",
+    ref=f"{MATH}/logical_or",
+)
+logical_not = define_op(
+    "logical_not(x: bool) -> like(x)",
+    kernel=lambda xp, x: xp.logical_not(x),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="logical_not",
+    scalar="~{x}",
+    tf_name="LogicalNot",
+    samples=[case("bool[3]")],
+    doc="Return where x is false.",
+    ref=f"{MATH}/logical_not",
+)
 
-bitwise_and = define_op("bitwise_and(x: int, y: same(x)) -> broadcast(x, y)", kernel=lambda xp, x, y: xp.bitwise_and(x, y), vjp=NOT_DIFFERENTIABLE, ufunc="bitwise_and",
-                        scalar="{x} & {y}", tf_name="BitwiseAnd", commutative=True, samples=WHOLE, doc="Return the bits set in both.", ref="TensorFlow bitwise_ops.cc")  # fmt: skip
-bitwise_or = define_op("bitwise_or(x: int, y: same(x)) -> broadcast(x, y)", kernel=lambda xp, x, y: xp.bitwise_or(x, y), vjp=NOT_DIFFERENTIABLE, ufunc="bitwise_or",
-                       scalar="{x} | {y}", tf_name="BitwiseOr", commutative=True, samples=WHOLE, doc="Return the bits set in either.", ref="TensorFlow bitwise_ops.cc")  # fmt: skip
-bitwise_xor = define_op("bitwise_xor(x: int, y: same(x)) -> broadcast(x, y)", kernel=lambda xp, x, y: xp.bitwise_xor(x, y), vjp=NOT_DIFFERENTIABLE, ufunc="bitwise_xor",
-                        scalar="{x} ^ {y}", tf_name="BitwiseXor", commutative=True, samples=WHOLE, doc="Return the bits set in one.", ref="TensorFlow bitwise_ops.cc")  # fmt: skip
-invert = define_op("invert(x: int) -> like(x)", kernel=lambda xp, x: xp.invert(x), vjp=NOT_DIFFERENTIABLE, ufunc="invert", scalar="~{x}", tf_name="Invert",
-                   samples=[case("i32[3]")], doc="Return the bits flipped.", ref="TensorFlow bitwise_ops.cc")  # fmt: skip
+bitwise_and = define_op(
+    "bitwise_and(x: int, y: same(x)) -> broadcast(x, y)",
+    kernel=lambda xp, x, y: xp.bitwise_and(x, y),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="bitwise_and",
+    scalar="{x} & {y}",
+    tf_name="BitwiseAnd",
+    commutative=True,
+    samples=WHOLE,
+    doc="Return the bits set in both.",
+    ref="TensorFlow bitwise_ops.cc",
+)
+bitwise_or = define_op(
+    "bitwise_or(x: int, y: same(x)) -> broadcast(x, y)",
+    kernel=lambda xp, x, y: xp.bitwise_or(x, y),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="bitwise_or",
+    scalar="{x} | {y}",
+    tf_name="BitwiseOr",
+    commutative=True,
+    samples=WHOLE,
+    doc="Return the bits set in either.",
+    ref="TensorFlow bitwise_ops.cc",
+)
+bitwise_xor = define_op(
+    "bitwise_xor(x: int, y: same(x)) -> broadcast(x, y)",
+    kernel=lambda xp, x, y: xp.bitwise_xor(x, y),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="bitwise_xor",
+    scalar="{x} ^ {y}",
+    tf_name="BitwiseXor",
+    commutative=True,
+    samples=WHOLE,
+    doc="Return the bits set in one.",
+    ref="TensorFlow bitwise_ops.cc",
+)
+invert = define_op(
+    "invert(x: int) -> like(x)",
+    kernel=lambda xp, x: xp.invert(x),
+    vjp=NOT_DIFFERENTIABLE,
+    ufunc="invert",
+    scalar="~{x}",
+    tf_name="Invert",
+    samples=[case("i32[3]")],
+    doc="Return the bits flipped.",
+    ref="TensorFlow bitwise_ops.cc",
+)
 
 # --- choice and casts ------------------------------------------------------------------------------------------------------
 
@@ -323,11 +670,20 @@ cast_op = define_op(
     "cast(x: any; dtype) -> like_as(x, dtype)",
     kernel=_cast_kernel,
     vjp=lambda g, out, x, dtype: cast(g, x.dtype),
-    buffered="copyto({out}, {x}, 'unsafe')", scalar="({dtype}){x}", tf_name="Cast", linear_in=("x",),
-    samples=[case("f32[3]", dtype=dtypes.float64), case("f64[2]", dtype=dtypes.float16, differentiable=False), case("i32[3]", dtype=dtypes.float32),
-             case("bool[3]", dtype=dtypes.int32), case(arg("f32[4]", -9, 9), dtype=dtypes.int32)],
-    doc="Convert to another element type; floats are cut off towards zero.", ref="https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/dtypes/cast",
-)  # fmt: skip
+    buffered="copyto({out}, {x}, 'unsafe')",
+    scalar="({dtype}){x}",
+    tf_name="Cast",
+    linear_in=("x",),
+    samples=[
+        case("f32[3]", dtype=dtypes.float64),
+        case("f64[2]", dtype=dtypes.float16, differentiable=False),
+        case("i32[3]", dtype=dtypes.float32),
+        case("bool[3]", dtype=dtypes.int32),
+        case(arg("f32[4]", -9, 9), dtype=dtypes.int32),
+    ],
+    doc="Convert to another element type; floats are cut off towards zero.",
+    ref="https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/dtypes/cast",
+)
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
@@ -355,7 +711,6 @@ ones_as = define_op(
     value_from_types=lambda x: np.ones((), x.dtype.np) if x.shape == () else None,
     samples=[case("f32[3,4]"), case("i64[2]")], doc="Return ones of the same type and shape.", ref=f"{MATH}/../ones_like",
 )  # fmt: skip
-
 
 
 def _add_n_type(*xs: TensorType) -> TensorType:

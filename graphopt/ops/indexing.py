@@ -17,7 +17,9 @@ from graphopt.ops.checks import check_indices
 # --- slices with begin, end, strides ------------------------------------------------------------------------------------------
 
 
-def to_index(begin: Any, end: Any, strides: Any, begin_mask: int, end_mask: int, ellipsis_mask: int, new_axis_mask: int, shrink_axis_mask: int) -> tuple[Any, ...]:
+def to_index(
+    begin: Any, end: Any, strides: Any, begin_mask: int, end_mask: int, ellipsis_mask: int, new_axis_mask: int, shrink_axis_mask: int
+) -> tuple[Any, ...]:
     """Return the NumPy index that a strided slice with TensorFlow's masks stands for."""
     index: list[Any] = []
     for i, (first, last, step) in enumerate(zip(begin, end, strides, strict=True)):
@@ -112,14 +114,28 @@ def _is_fallible_slice(x: TensorType, begin: Any, end: Any, strides: Any, **mask
 
 strided_slice_op = define_op(
     f"strided_slice(x: any, begin: static index, end: static same(begin), strides: static same(begin); {_MASKS})",
-    infer=_strided_slice_type, kernel=_strided_slice_kernel,
-    vjp=lambda g, out, x, begin, end, strides, **masks: (strided_slice_gradient(shape_of(x), begin, end, strides, g, **masks), None, None, None),
-    fallible=_is_fallible_slice, view_of="x", tf_name="StridedSlice", default_name="strided_slice",
-    samples=[case("f32[4,5]", values([1, 0], "i32"), values([3, 4], "i32"), values([1, 2], "i32")),
-             case("f64[4,5]", values([-1, 0], "i32"), values([0, 0], "i32"), values([1, -1], "i32"), shrink_axis_mask=1, begin_mask=2, end_mask=2),
-             case("f32[2,3]", values([0, 0], "i32"), values([0, 0], "i32"), values([1, 1], "i32"), ellipsis_mask=1, new_axis_mask=2)],
-    doc="Return a slice with begin, end and stride for each axis, and masks for what Python's syntax leaves out.", ref=f"{ARRAY}/strided_slice",
-)  # fmt: skip
+    infer=_strided_slice_type,
+    kernel=_strided_slice_kernel,
+    vjp=lambda g, out, x, begin, end, strides, **masks: (
+        strided_slice_gradient(shape_of(x), begin, end, strides, g, **masks),
+        None,
+        None,
+        None,
+    ),
+    fallible=_is_fallible_slice,
+    view_of="x",
+    tf_name="StridedSlice",
+    default_name="strided_slice",
+    samples=[
+        case("f32[4,5]", values([1, 0], "i32"), values([3, 4], "i32"), values([1, 2], "i32")),
+        case(
+            "f64[4,5]", values([-1, 0], "i32"), values([0, 0], "i32"), values([1, -1], "i32"), shrink_axis_mask=1, begin_mask=2, end_mask=2
+        ),
+        case("f32[2,3]", values([0, 0], "i32"), values([0, 0], "i32"), values([1, 1], "i32"), ellipsis_mask=1, new_axis_mask=2),
+    ],
+    doc="Return a slice with begin, end and stride for each axis, and masks for what Python's syntax leaves out.",
+    ref=f"{ARRAY}/strided_slice",
+)
 
 
 def _slice_gradient_kernel(xp: Any, shape: Any, begin: Any, end: Any, strides: Any, g: Any, **masks: int) -> Any:
@@ -130,12 +146,14 @@ def _slice_gradient_kernel(xp: Any, shape: Any, begin: Any, end: Any, strides: A
 
 strided_slice_gradient = define_op(
     f"strided_slice_gradient(shape: static index, begin: static same(shape), end: static same(shape), strides: static same(shape), g: any; {_MASKS})",
-    infer=lambda shape, begin, end, strides, g, **masks: TensorType(g.dtype, shape.value if isinstance(shape.value, tuple) else None), kernel=_slice_gradient_kernel,
+    infer=lambda shape, begin, end, strides, g, **masks: TensorType(g.dtype, shape.value if isinstance(shape.value, tuple) else None),
+    kernel=_slice_gradient_kernel,
     vjp=lambda h, out, shape, begin, end, strides, g, **masks: (None, None, None, None, strided_slice_op(h, begin, end, strides, **masks)),
-    linear_in=("g",), tf_name="StridedSliceGrad",
+    linear_in=("g",),
+    tf_name="StridedSliceGrad",
     samples=[case(values([4, 5], "i32"), values([1, 0], "i32"), values([3, 4], "i32"), values([1, 2], "i32"), "f64[2,2]")],
     doc="Return zeros of the given shape with g where the slice was taken.",
-)  # fmt: skip
+)
 
 
 def slice_with_python_syntax(x: Any, key: Any, name: str | None = None) -> Any:
@@ -184,7 +202,9 @@ def _bound(value: Any) -> Any:
     try:
         return value.__index__()
     except AttributeError:
-        raise ArgumentTypeError(f"Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, got {value!r}") from None
+        raise ArgumentTypeError(
+            f"Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, got {value!r}"
+        ) from None
 
 
 def _vector(items: list[Any]) -> Any:
@@ -224,10 +244,18 @@ def _gather_rows(g: Any, out: Any, params: Any, indices: Any, axis: int) -> Any:
 
 gather_op = define_op(
     "gather(params: any, indices: index; axis = 0)",
-    infer=_gather_type, kernel=_gather_kernel, vjp=_gather_vjp, sparse_vjp=_gather_rows, fallible=True, linear_in=("params",), tf_name="GatherV2", default_name="Gather",
+    infer=_gather_type,
+    kernel=_gather_kernel,
+    vjp=_gather_vjp,
+    sparse_vjp=_gather_rows,
+    fallible=True,
+    linear_in=("params",),
+    tf_name="GatherV2",
+    default_name="Gather",
     samples=[case("f32[5,2]", arg("i32[3]", 0, 5)), case("f64[3,4]", arg("i64[2,2]", 0, 4), axis=1), case("f64[5]", arg("i32[]", 0, 5))],
-    doc="Return the slices of params at the given indices along an axis.", ref=f"{ARRAY}/gather",
-)  # fmt: skip
+    doc="Return the slices of params at the given indices along an axis.",
+    ref=f"{ARRAY}/gather",
+)
 
 
 def _gather_gradient_kernel(xp: Any, g: Any, params: Any, indices: Any, axis: int) -> Any:
@@ -271,19 +299,38 @@ def _one_hot_type(indices: TensorType, depth: StaticOperand, on: TensorType, off
 
 
 def _one_hot_kernel(xp: Any, indices: Any, depth: Any, on: Any, off: Any, axis: int) -> Any:
-    hits = np.expand_dims(indices, axis) == np.arange(depth).reshape([-1 if i == axis % (indices.ndim + 1) else 1 for i in range(indices.ndim + 1)])
+    hits = np.expand_dims(indices, axis) == np.arange(depth).reshape(
+        [-1 if i == axis % (indices.ndim + 1) else 1 for i in range(indices.ndim + 1)]
+    )
     return xp.where(hits, on, off)
 
 
 one_hot_op = define_op(
     "one_hot(indices: int, depth: static index, on: any, off: same(on); axis = -1)",
-    infer=_one_hot_type, kernel=_one_hot_kernel, vjp=NOT_DIFFERENTIABLE, tf_name="OneHot", default_name="one_hot",
-    samples=[case(values([0, 2, -1, 7], "i32"), values(3, "i32"), values(1.0), values(0.0)), case(arg("i64[2,2]", 0, 3), values(3, "i32"), values(1, "i32"), values(0, "i32"), axis=0)],
-    doc="Return `on` where the new axis equals the index and `off` elsewhere; an index out of range gives `off` alone.", ref=f"{ARRAY}/one_hot",
-)  # fmt: skip
+    infer=_one_hot_type,
+    kernel=_one_hot_kernel,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="OneHot",
+    default_name="one_hot",
+    samples=[
+        case(values([0, 2, -1, 7], "i32"), values(3, "i32"), values(1.0), values(0.0)),
+        case(arg("i64[2,2]", 0, 3), values(3, "i32"), values(1, "i32"), values(0, "i32"), axis=0),
+    ],
+    doc="Return `on` where the new axis equals the index and `off` elsewhere; an index out of range gives `off` alone.",
+    ref=f"{ARRAY}/one_hot",
+)
 
 
-def one_hot(indices: Any, depth: Any, *, on_value: Any = None, off_value: Any = None, axis: int | None = None, dtype: Any = None, name: str | None = None) -> Any:
+def one_hot(
+    indices: Any,
+    depth: Any,
+    *,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Any:
     """Return one-hot vectors.
 
     Args:
@@ -293,7 +340,15 @@ def one_hot(indices: Any, depth: Any, *, on_value: Any = None, off_value: Any = 
     wanted = dtypes.as_dtype(dtype) if dtype is not None else None
     if wanted is None:
         given = on_value if on_value is not None else off_value
-        wanted = given.dtype if hasattr(given, "builder") else dtypes.float32 if given is None else dtypes.as_dtype(np.asarray(given).dtype) if isinstance(given, np.generic) else _natural(given)
+        wanted = (
+            given.dtype
+            if hasattr(given, "builder")
+            else dtypes.float32
+            if given is None
+            else dtypes.as_dtype(np.asarray(given).dtype)
+            if isinstance(given, np.generic)
+            else _natural(given)
+        )
     on = np.array(1, wanted.np) if on_value is None else on_value if hasattr(on_value, "builder") else np.array(on_value, wanted.np)
     off = np.array(0, wanted.np) if off_value is None else off_value if hasattr(off_value, "builder") else np.array(off_value, wanted.np)
     return one_hot_op(indices, depth, on, off, axis=-1 if axis is None else int(axis), name=name)

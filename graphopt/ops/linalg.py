@@ -70,12 +70,25 @@ def _gradient_b(g: Any, out: Any, a: Any, b: Any, transpose_a: bool, transpose_b
 
 matmul_op = define_op(
     "matmul(a: num, b: same(a); transpose_a = False, transpose_b = False)",
-    infer=_matmul_type, kernel=_matmul_kernel, vjp=(_gradient_a, _gradient_b), buffered=_emit_matmul,
-    fallible=lambda a, b, transpose_a, transpose_b: not (a.is_static and b.is_static), linear_in=("a", "b"), tf_name="MatMul",
-    samples=[case("f32[2,3]", "f32[3,4]"), case("f64[3,2]", "f64[4,3]", transpose_a=True, transpose_b=True), case("f64[2,3]", "f64[4,3]", transpose_b=True),
-             case("f64[5,2,3]", "f64[5,3,4]"), case("f64[1,2,3]", "f64[4,3,2]"), case("f32[0,3]", "f32[3,4]"), case("i32[2,3]", "i32[3,2]")],
-    doc="Return the matrix product over the last two axes, the axes before them broadcast.", ref=_MATMUL,
-)  # fmt: skip
+    infer=_matmul_type,
+    kernel=_matmul_kernel,
+    vjp=(_gradient_a, _gradient_b),
+    buffered=_emit_matmul,
+    fallible=lambda a, b, transpose_a, transpose_b: not (a.is_static and b.is_static),
+    linear_in=("a", "b"),
+    tf_name="MatMul",
+    samples=[
+        case("f32[2,3]", "f32[3,4]"),
+        case("f64[3,2]", "f64[4,3]", transpose_a=True, transpose_b=True),
+        case("f64[2,3]", "f64[4,3]", transpose_b=True),
+        case("f64[5,2,3]", "f64[5,3,4]"),
+        case("f64[1,2,3]", "f64[4,3,2]"),
+        case("f32[0,3]", "f32[3,4]"),
+        case("i32[2,3]", "i32[3,2]"),
+    ],
+    doc="Return the matrix product over the last two axes, the axes before them broadcast.",
+    ref=_MATMUL,
+)
 
 
 def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None) -> Any:
@@ -87,5 +100,3 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
       name: name of the operation.
     """
     return matmul_op(a, b, transpose_a=bool(transpose_a), transpose_b=bool(transpose_b), name=name)
-
-

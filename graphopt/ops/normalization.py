@@ -14,7 +14,20 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.array import reshape_op, size_op, squeeze_op, stop_gradient
 from graphopt.ops.broadcast import reduce_sum_op
 from graphopt.ops.composing import scope
-from graphopt.ops.elementwise import add, cast, divide, maximum, multiply, negative, power, rsqrt, square, squared_difference, subtract
+from graphopt.ops.elementwise import (
+    add,
+    cast,
+    divide,
+    maximum,
+    multiply,
+    negative,
+    power,
+    rsqrt,
+    square,
+    squared_difference,
+    subtract,
+    zeros_as,
+)
 from graphopt.ops.reduce import reduce_mean_op, to_axes
 
 # --- moments ---------------------------------------------------------------------------------------------------------
@@ -129,7 +142,7 @@ def _batch_norm_vjp(g: Any, out: Any, x: Any, scale: Any, offset: Any, axis: int
         common = add(beside(divide(to_offset, count), rank, axis), multiply(unit, beside(divide(to_scale, count), rank, axis)))
         to_x.append(multiply(subtract(of_y, common), beside(multiply(scale, inverse), rank, axis)))
     if of_mean is not None:
-        to_x.append(beside(divide(of_mean, count), rank, axis))
+        to_x.append(add(zeros_as(x), beside(divide(of_mean, count), rank, axis)))
     if of_variance is not None:
         to_x.append(multiply(centered, beside(divide(multiply(of_variance, 2.0), count), rank, axis)))
     total = to_x[0]

@@ -14,7 +14,23 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.array import size_op, stop_gradient
 from graphopt.ops.broadcast import broadcast_back, reduce_sum_op
 from graphopt.ops.composing import scope
-from graphopt.ops.elementwise import add, cast, divide, equal, exp, floordiv, is_finite, log, multiply, ones_as, select, square, sqrt, subtract, zeros_as
+from graphopt.ops.elementwise import (
+    add,
+    cast,
+    divide,
+    equal,
+    exp,
+    floordiv,
+    is_finite,
+    log,
+    multiply,
+    ones_as,
+    select,
+    sqrt,
+    square,
+    subtract,
+    zeros_as,
+)
 
 REDUCE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/math"
 
@@ -24,7 +40,11 @@ _REDUCED = [case("f32[2,3,4]", axis=(1,)), case("f64[2,3]", keepdims=True), case
 def _mean_kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     if x.dtype.kind in "iu":
         count = _count(np.shape(x), axis)
-        return (xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype) // max(count, 1)).astype(x.dtype) if count else xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+        return (
+            (xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype) // max(count, 1)).astype(x.dtype)
+            if count
+            else xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+        )
     total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
     return xp.divide(total, x.dtype.type(_count(np.shape(x), axis)))
 
@@ -50,9 +70,15 @@ def _mean_expand(x: Any, axis: Any, keepdims: bool) -> Any:
 
 reduce_mean_op = define_op(
     "reduce_mean(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
-    kernel=_mean_kernel, vjp=_mean_vjp, expand=_mean_expand, linear_in=("x",), tf_name="Mean", samples=[*_REDUCED, case("i32[3,2]", axis=(0,))],
-    doc="Return the mean over axes (all of them when axis is None); integers are rounded down.", ref=f"{REDUCE}/reduce_mean",
-)  # fmt: skip
+    kernel=_mean_kernel,
+    vjp=_mean_vjp,
+    expand=_mean_expand,
+    linear_in=("x",),
+    tf_name="Mean",
+    samples=[*_REDUCED, case("i32[3,2]", axis=(0,))],
+    doc="Return the mean over axes (all of them when axis is None); integers are rounded down.",
+    ref=f"{REDUCE}/reduce_mean",
+)
 
 
 def _extreme_vjp(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -74,10 +100,21 @@ def _extreme(name: str, ufunc: str, tf_name: str, lowest: bool, doc: str) -> OpD
         static = node.inputs[0].tensor_type.is_static and node.shape != () and 0 not in node.inputs[0].shape
         return ufunc + ".reduce({x}, {axis!r}, None, {out}, {keepdims!r})" if static else None
 
-    return define_op(f"{name}(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)", kernel=kernel, vjp=_extreme_vjp, buffered=buffered,
-                     tf_name=tf_name, samples=[*_REDUCED, case("f32[0,2]", axis=(0,), differentiable=False), case("i32[3,2]"),
-                                               case(values([[1.0, 2.0, 2.0], [3.0, 3.0, 1.0]], "f64"), axis=(1,), differentiable=False)],
-                     doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+        kernel=kernel,
+        vjp=_extreme_vjp,
+        buffered=buffered,
+        tf_name=tf_name,
+        samples=[
+            *_REDUCED,
+            case("f32[0,2]", axis=(0,), differentiable=False),
+            case("i32[3,2]"),
+            case(values([[1.0, 2.0, 2.0], [3.0, 3.0, 1.0]], "f64"), axis=(1,), differentiable=False),
+        ],
+        doc=doc,
+        ref=f"{REDUCE}/{name}",
+    )
 
 
 reduce_max_op = _extreme("reduce_max", "maximum", "Max", True, "Return the largest element over axes; ties share the gradient.")
@@ -117,27 +154,42 @@ def _product_without_two(h: Any, x: Any, axis: Any) -> Any:
     of_others = reduce_sum_op(select(is_zero, zero, terms), axis=axis, keepdims=True)
     one = select(is_zero, of_others, divide(of_zeros, factors))
     two = select(is_zero, subtract(of_zeros, terms), zero)
-    return select(equal(zeros, 0), divide(subtract(of_others, terms), factors), select(equal(zeros, 1), one, select(equal(zeros, 2), two, zero)))
+    return select(
+        equal(zeros, 0), divide(subtract(of_others, terms), factors), select(equal(zeros, 1), one, select(equal(zeros, 2), two, zero))
+    )
 
 
 prod_gradient = define_op(
     "prod_gradient(g: float, x: same(g); axis = None, keepdims = False)",
-    infer=lambda g, x, axis, keepdims: x, kernel=_prod_gradient_kernel, vjp=_prod_gradient_vjp, tf_name="ProdGrad",
-    samples=[case("f32[2]", "f32[2,3]", axis=(1,)), case("f64[]", "f64[2,3]")], doc="Return the gradient of a product with respect to its factors.",
-)  # fmt: skip
+    infer=lambda g, x, axis, keepdims: x,
+    kernel=_prod_gradient_kernel,
+    vjp=_prod_gradient_vjp,
+    tf_name="ProdGrad",
+    samples=[case("f32[2]", "f32[2,3]", axis=(1,)), case("f64[]", "f64[2,3]")],
+    doc="Return the gradient of a product with respect to its factors.",
+)
 
 reduce_prod_op = define_op(
     "reduce_prod(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
     kernel=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
-    vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims), tf_name="Prod",
-    samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [1.5, 2.0, -1.0]], "f64"), axis=(1,))], doc="Return the product over axes.", ref=f"{REDUCE}/reduce_prod",
-)  # fmt: skip
+    vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims),
+    tf_name="Prod",
+    samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [1.5, 2.0, -1.0]], "f64"), axis=(1,))],
+    doc="Return the product over axes.",
+    ref=f"{REDUCE}/reduce_prod",
+)
 
 
 def _truth(name: str, numpy_name: str, tf_name: str, doc: str) -> OpDef:
-    return define_op(f"{name}(x: bool; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
-                     kernel=lambda xp, x, axis, keepdims: getattr(xp, numpy_name)(x, axis=axis, keepdims=keepdims), vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
-                     samples=[case("bool[2,3]", axis=(1,)), case("bool[3]")], doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(x: bool; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
+        kernel=lambda xp, x, axis, keepdims: getattr(xp, numpy_name)(x, axis=axis, keepdims=keepdims),
+        vjp=NOT_DIFFERENTIABLE,
+        tf_name=tf_name,
+        samples=[case("bool[2,3]", axis=(1,)), case("bool[3]")],
+        doc=doc,
+        ref=f"{REDUCE}/{name}",
+    )
 
 
 reduce_any_op = _truth("reduce_any", "any", "Any", "Return whether any element is true.")
@@ -156,9 +208,17 @@ def _arg_extreme(name: str, tf_name: str, doc: str) -> OpDef:
         at = shapes.normalize_axis(axis, len(x.shape))
         return TensorType(dtype, x.shape[:at] + x.shape[at + 1 :])
 
-    return define_op(f"{name}(x: num; axis = 0, dtype)", infer=infer, kernel=kernel, vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
-                     fallible=lambda x, axis, dtype: not x.is_static or 0 in x.shape,
-                     samples=[case("f32[2,3]", axis=1, dtype=dtypes.int64), case("i32[3]", dtype=dtypes.int32)], doc=doc, ref=f"{REDUCE}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(x: num; axis = 0, dtype)",
+        infer=infer,
+        kernel=kernel,
+        vjp=NOT_DIFFERENTIABLE,
+        tf_name=tf_name,
+        fallible=lambda x, axis, dtype: not x.is_static or 0 in x.shape,
+        samples=[case("f32[2,3]", axis=1, dtype=dtypes.int64), case("i32[3]", dtype=dtypes.int32)],
+        doc=doc,
+        ref=f"{REDUCE}/{name}",
+    )
 
 
 argmax_op = _arg_extreme("argmax", "ArgMax", "Return the position of the largest element along an axis (the first at ties).")

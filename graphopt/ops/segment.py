@@ -11,9 +11,10 @@ from graphopt.errors import ShapeError, invalid_argument
 from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
-from graphopt.ops.array import ARRAY, concat, reshape, shape_op
+from graphopt.ops.array import ARRAY, concat, rank, reshape, shape_op
+from graphopt.ops.broadcast import fill
 from graphopt.ops.composing import scope, to_symbol
-from graphopt.ops.elementwise import cast, divide, equal, greater_equal, maximum, ones_as, select, sqrt, zeros_as
+from graphopt.ops.elementwise import cast, divide, equal, greater_equal, maximum, ones_as, select, sqrt, subtract, zeros_as
 from graphopt.ops.indexing import gather_op
 
 _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
@@ -177,7 +178,10 @@ def gather_or_zero(rows: Any, ids: Any) -> Any:
     kept = greater_equal(ids, 0)
     if picked.tensor_type.rank is not None and ids.tensor_type.rank is not None:
         extra = picked.tensor_type.rank - ids.tensor_type.rank
-        kept = reshape(kept, concat([shape_op(ids), np.ones(extra, np.int32)], 0)) if extra else kept
+        ones: Any = np.ones(extra, np.int32) if extra else None
+    else:
+        ones = fill(reshape(subtract(rank(picked), rank(ids)), [1]), np.int32(1))
+    kept = kept if ones is None else reshape(kept, concat([shape_op(ids), ones], 0))
     return select(kept, picked, zeros_as(picked))
 
 

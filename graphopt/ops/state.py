@@ -37,7 +37,9 @@ read = define_op(
 
 def _assign_type(ref: TensorType, value: TensorType, validate_shape: bool = True) -> TensorType:
     if validate_shape and not shapes.is_compatible(ref.shape, value.shape):
-        raise ShapeError(f"Assign requires shapes of both tensors to match. lhs shape= {shapes.format_shape(ref.shape)} rhs shape= {shapes.format_shape(value.shape)}")
+        raise ShapeError(
+            f"Assign requires shapes of both tensors to match. lhs shape= {shapes.format_shape(ref.shape)} rhs shape= {shapes.format_shape(value.shape)}"
+        )
     return value if value.is_static else TensorType(ref.dtype, ref.shape)
 
 
@@ -49,8 +51,15 @@ assign = define_op(
 
 
 def _update(name: str, tf_name: str, combine: Any, doc: str) -> OpDef:
-    return define_op(f"{name}(ref: ref, value: same(ref))", infer=_assign_type, discharge=lambda ctx, ref, value: ctx.set(ref, combine(ctx.get(ref), value)),
-                     vjp=NOT_DIFFERENTIABLE, tf_name=tf_name, doc=doc, ref=f"{STATE}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(ref: ref, value: same(ref))",
+        infer=_assign_type,
+        discharge=lambda ctx, ref, value: ctx.set(ref, combine(ctx.get(ref), value)),
+        vjp=NOT_DIFFERENTIABLE,
+        tf_name=tf_name,
+        doc=doc,
+        ref=f"{STATE}/{name}",
+    )
 
 
 assign_add = _update("assign_add", "AssignAdd", add, "Add to a variable; return its new value.")
@@ -61,11 +70,27 @@ def _optional_type(ref: TensorType) -> TensorType:
     return TensorType(dtypes.bool_, ())
 
 
-is_set = define_op("is_set(x: any)", infer=_optional_type, kernel=lambda xp, x: np.bool_(x is not None), host_only=True, vjp=NOT_DIFFERENTIABLE,
-                   tf_name="IsSet", samples=[case("f32[2]")], doc="Return whether an optional input is present.")  # fmt: skip
-value_or = define_op("value_or(x: any, y: same(x))", infer=lambda x, y: y if y.is_static else x, kernel=lambda xp, x, y: xp.array(y)[()] if x is None else x, host_only=True,
-                     view_of="x", vjp=NOT_DIFFERENTIABLE, tf_name="ValueOr", samples=[case("f32[2]", "f32[2]")],
-                     doc="Return an optional input where it is present, else y.")  # fmt: skip
+is_set = define_op(
+    "is_set(x: any)",
+    infer=_optional_type,
+    kernel=lambda xp, x: np.bool_(x is not None),
+    host_only=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="IsSet",
+    samples=[case("f32[2]")],
+    doc="Return whether an optional input is present.",
+)
+value_or = define_op(
+    "value_or(x: any, y: same(x))",
+    infer=lambda x, y: y if y.is_static else x,
+    kernel=lambda xp, x, y: xp.array(y)[()] if x is None else x,
+    host_only=True,
+    view_of="x",
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="ValueOr",
+    samples=[case("f32[2]", "f32[2]")],
+    doc="Return an optional input where it is present, else y.",
+)
 
 is_variable_initialized = define_op(
     "is_variable_initialized(ref: ref)",
@@ -75,15 +100,22 @@ is_variable_initialized = define_op(
 
 initialized_value = define_op(
     "initialized_value(ref: ref, initial: same(ref))",
-    infer=lambda ref, initial: ref, discharge=lambda ctx, ref, initial: ctx.get_or(ref, initial), vjp=(lambda g, out, ref, initial: g, None), tf_name="InitializedValue",
-    doc="Return a variable's value, or its initial value while it has none.", ref=f"{STATE}/Variable#initialized_value",
-)  # fmt: skip
+    infer=lambda ref, initial: ref,
+    discharge=lambda ctx, ref, initial: ctx.get_or(ref, initial),
+    vjp=(lambda g, out, ref, initial: g, None),
+    tf_name="InitializedValue",
+    doc="Return a variable's value, or its initial value while it has none.",
+    ref=f"{STATE}/Variable#initialized_value",
+)
 
 require_value = define_op(
     "require_value(ref: ref) ->",
-    discharge=lambda ctx, ref: ctx.check(ctx.get(ref)), vjp=NOT_DIFFERENTIABLE, tf_name="AssertInitialized",
-    doc="Raise FailedPreconditionError unless a variable has a value at this point of the run.", ref=f"{STATE}/assert_variables_initialized",
-)  # fmt: skip
+    discharge=lambda ctx, ref: ctx.check(ctx.get(ref)),
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="AssertInitialized",
+    doc="Raise FailedPreconditionError unless a variable has a value at this point of the run.",
+    ref=f"{STATE}/assert_variables_initialized",
+)
 
 # --- sparse writes: pure scatters, and the variable ops made of them ------------------------------------------------------------
 
@@ -92,8 +124,10 @@ def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType) -> Te
     if x.shape is not None and indices.shape is not None and updates.shape is not None:
         expected: Shape = indices.shape + x.shape[1:]
         if updates.shape != () and not shapes.is_compatible(updates.shape, expected):
-            raise ShapeError(f"Must have updates.shape = indices.shape + params.shape[1:] or updates.shape = [], got updates.shape {shapes.format_shape(updates.shape)}, "
-                             f"indices.shape {shapes.format_shape(indices.shape)}, params.shape {shapes.format_shape(x.shape)}")  # fmt: skip
+            raise ShapeError(
+                f"Must have updates.shape = indices.shape + params.shape[1:] or updates.shape = [], got updates.shape {shapes.format_shape(updates.shape)}, "
+                f"indices.shape {shapes.format_shape(indices.shape)}, params.shape {shapes.format_shape(x.shape)}"
+            )
     return x
 
 
@@ -104,9 +138,15 @@ def _checked_rows_kernel(xp: Any, indices: Any, x: Any) -> Any:
 
 checked_rows = define_op(
     "checked_rows(indices: index, x: any)",
-    infer=lambda indices, x: indices, kernel=_checked_rows_kernel, fallible=True, view_of="indices", vjp=NOT_DIFFERENTIABLE, tf_name="CheckedRows",
-    samples=[case(arg("i32[3]", 0, 5), "f32[5,2]")], doc="Return the indices; raise unless each is a row of x.",
-)  # fmt: skip
+    infer=lambda indices, x: indices,
+    kernel=_checked_rows_kernel,
+    fallible=True,
+    view_of="indices",
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="CheckedRows",
+    samples=[case(arg("i32[3]", 0, 5), "f32[5,2]")],
+    doc="Return the indices; raise unless each is a row of x.",
+)
 
 
 def _scatter(name: str, numpy_at: str | None, doc: str, vjp: Any = NOT_DIFFERENTIABLE) -> OpDef:
@@ -125,15 +165,27 @@ def _scatter(name: str, numpy_at: str | None, doc: str, vjp: Any = NOT_DIFFERENT
         into(result, result, indices, updates)
         return result
 
-    return define_op(f"{name}(x: any, indices: index, updates: same(x))", infer=_scatter_type, kernel=kernel, vjp=vjp, into=into,
-                     overwrites="x", tf_name=f"Pure{name.title().replace('_', '')}", doc=doc,
-                     samples=[case("f32[5,2]", arg("i32[3]", 0, 5), "f32[3,2]"), case("f64[4]", values([[1, 1]], "i64"), "f64[1,2]")])  # fmt: skip
+    return define_op(
+        f"{name}(x: any, indices: index, updates: same(x))",
+        infer=_scatter_type,
+        kernel=kernel,
+        vjp=vjp,
+        into=into,
+        overwrites="x",
+        tf_name=f"Pure{name.title().replace('_', '')}",
+        doc=doc,
+        samples=[case("f32[5,2]", arg("i32[3]", 0, 5), "f32[3,2]"), case("f64[4]", values([[1, 1]], "i64"), "f64[1,2]")],
+    )
 
 
 rows_add = _scatter("rows_add", "add", "Return x with updates added to the given rows; repeated rows add up.",
                     (lambda g, out, x, indices, updates: g, None, lambda g, out, x, indices, updates: gather_op(g, indices)))  # fmt: skip
-rows_subtract = _scatter("rows_subtract", "subtract", "Return x with updates subtracted from the given rows; repeated rows add up.",
-                         (lambda g, out, x, indices, updates: g, None, lambda g, out, x, indices, updates: negative(gather_op(g, indices))))  # fmt: skip
+rows_subtract = _scatter(
+    "rows_subtract",
+    "subtract",
+    "Return x with updates subtracted from the given rows; repeated rows add up.",
+    (lambda g, out, x, indices, updates: g, None, lambda g, out, x, indices, updates: negative(gather_op(g, indices))),
+)
 rows_update = _scatter("rows_update", None, "Return x with the given rows replaced; of repeated rows the last holds.")
 rows_multiply = _scatter("rows_multiply", "multiply", "Return x with the given rows multiplied.")
 rows_divide = _scatter("rows_divide", "divide", "Return x with the given rows divided.")
@@ -147,9 +199,15 @@ def write_rows(pure: OpDef, x: Any, indices: Any, updates: Any) -> Any:
 
 
 def _scatter_variable(name: str, tf_name: str, pure: OpDef, doc: str) -> OpDef:
-    return define_op(f"{name}(ref: ref, indices: index, updates: same(ref))", infer=_scatter_type,
-                     discharge=lambda ctx, ref, indices, updates: ctx.set(ref, write_rows(pure, ctx.get(ref), indices, updates)), vjp=NOT_DIFFERENTIABLE, tf_name=tf_name,
-                     doc=doc, ref=f"{STATE}/{name}")  # fmt: skip
+    return define_op(
+        f"{name}(ref: ref, indices: index, updates: same(ref))",
+        infer=_scatter_type,
+        discharge=lambda ctx, ref, indices, updates: ctx.set(ref, write_rows(pure, ctx.get(ref), indices, updates)),
+        vjp=NOT_DIFFERENTIABLE,
+        tf_name=tf_name,
+        doc=doc,
+        ref=f"{STATE}/{name}",
+    )
 
 
 scatter_add = _scatter_variable("scatter_add", "ScatterAdd", rows_add, "Add to rows of a variable; repeated rows add up.")
@@ -174,10 +232,22 @@ def _check_below(xp: Any, x: Any, limit: int) -> Any:
     return x
 
 
-check_below = define_op("check_below(x: int; limit) -> like(x)", kernel=_check_below, fallible=True, host_only=True, vjp=NOT_DIFFERENTIABLE, tf_name="CheckBelow",
-                        samples=[case(values(3, "i64"), limit=5)], doc="Return the operand; OutOfRangeError when it has reached the limit.")  # fmt: skip
+check_below = define_op(
+    "check_below(x: int; limit) -> like(x)",
+    kernel=_check_below,
+    fallible=True,
+    host_only=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="CheckBelow",
+    samples=[case(values(3, "i64"), limit=5)],
+    doc="Return the operand; OutOfRangeError when it has reached the limit.",
+)
 
 count_up_to = define_op(
     "count_up_to(ref: ref; limit) -> like(ref)",
-    discharge=_count_up, vjp=NOT_DIFFERENTIABLE, tf_name="CountUpTo", doc="Return a variable's value and add one; OutOfRangeError at the limit.", ref=f"{STATE}/count_up_to",
-)  # fmt: skip
+    discharge=_count_up,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="CountUpTo",
+    doc="Return a variable's value and add one; OutOfRangeError at the limit.",
+    ref=f"{STATE}/count_up_to",
+)

@@ -9,6 +9,7 @@ import numpy as np
 from graphopt import dtypes
 from graphopt.errors import invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
 from graphopt.ops.summary_proto import HistogramProto, Summary, SummaryValue
 
@@ -82,6 +83,11 @@ scalar_summary = define_op(
     fallible=lambda x, tag: x.shape != (),
     vjp=NOT_DIFFERENTIABLE,
     tf_name="ScalarSummary",
+    samples=[
+        case("f32[]", tag="loss"),
+        case(values(3, "i64"), tag="count"),
+        case("f64[2]", tag="loss", error="tags and values not the same shape: [] != [2] (tag 'loss')"),
+    ],
     doc="Return a summary with one number.",
     ref=f"{SUMMARY}/scalar",
 )
@@ -93,6 +99,13 @@ histogram_summary = define_op(
     fallible=lambda x, tag, op_name: bool(x.dtype.is_floating),
     vjp=NOT_DIFFERENTIABLE,
     tf_name="HistogramSummary",
+    samples=[
+        case("f32[3,4]", tag="w"),
+        case("i32[5]", tag="n"),
+        case("f64[0]", tag="none"),
+        case(values([1.0, float("nan")]), tag="w", op_name="w", error="Nan in summary histogram for: w"),
+        case(values([1.0, float("-inf")], "f64"), tag="w", op_name="w", error="Infinity in summary histogram for: w"),
+    ],
     doc="Return a summary with the histogram of all elements; raise when one is NaN or infinite.",
     ref=f"{SUMMARY}/histogram",
 )
@@ -127,6 +140,8 @@ def _merge_kernel(xp: Any, *inputs: Any) -> Any:
     return Summary(values)
 
 
+_ONE, _TWO = [Summary([SummaryValue(tag, simple_value=1.0)]).SerializeToString() for tag in "ab"]
+
 merge_summary = define_op(
     "merge_summary(*inputs: string)",
     infer=lambda *inputs: TensorType(dtypes.string, ()),
@@ -135,6 +150,11 @@ merge_summary = define_op(
     fallible=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="MergeSummary",
+    samples=[
+        case(values(_ONE, "str"), values([_TWO], "str")),
+        case(values(_ONE, "str"), values(_ONE, "str"), error="Duplicate tag a found in summary inputs"),
+        case(values(b"\xff", "str"), error="Could not parse one of the summary inputs"),
+    ],
     doc="Return one summary with the values of all; raise when two have one tag.",
     ref=f"{SUMMARY}/merge",
 )

@@ -15,7 +15,7 @@ import numpy as np
 from graphopt import shapes
 from graphopt.errors import ShapeError, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
-from graphopt.ir.samples import case, values
+from graphopt.ir.samples import arg, case, values
 from graphopt.ir.types import TensorType
 from graphopt.ops.state import rows_update
 
@@ -34,7 +34,7 @@ def _sum_duplicates(xp: Any, rows: Any, indices: Any) -> Any:
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     if is_first.all():
-        return rows, indices
+        return rows, indices.copy()  # the rows may be the operand's own memory, as `view_of` says
     summed = rows[order[is_first]]
     again = np.flatnonzero(~is_first)
     # Element by element, because `add.at` is fast in one dimension alone.
@@ -56,9 +56,12 @@ sum_duplicate_rows = define_op(
     kernel=_sum_duplicates,
     host_only=True,
     fallible=True,
+    view_of="rows",
     vjp=NOT_DIFFERENTIABLE,
     tf_name="SumDuplicateRows",
     samples=[
+        case("f32[3,2]", "i32[2]", error="grad must be the same size as indices in the first dimension."),
+        case("f32[2,2]", arg("i32[2,1]", 0, 4), error="indices must be one-dimensional"),
         case("f32[4,2]", values([3, 0, 3, 1], "i32")),
         case("f64[3]", values([2, 0, 1], "i64")),
         case("f32[0,2]", values(np.zeros(0), "i32")),
@@ -94,7 +97,16 @@ check_gradient_rows = define_op(
     view_of="indices",
     vjp=NOT_DIFFERENTIABLE,
     tf_name="CheckGradientRows",
-    samples=[case(values([3, 0], "i32"), "f32[2,3]", "f32[4,3]")],
+    samples=[
+        case(values([3, 0], "i32"), "f32[2,3]", "f32[4,3]"),
+        case(values([3, 4], "i32"), "f32[2,3]", "f32[4,3]", error="Index 4 at offset 1 in indices is out of range"),
+        case(values([-1], "i64"), "f64[1]", "f64[4]", error="Index -1 at offset 0 in indices is out of range"),
+        case("i32[2]", "f32[2,3]", "f32[9,2]", error="var and grad must match in dimension 1"),
+        case("i32[2]", "f32[2,3]", "f32[9]", gradient="delta", error="var and delta must match in dimension 1"),
+        case("i32[2]", "f32[3,3]", "f32[9,3]", error="grad must be the same size as indices in the first dimension."),
+        case("i32[1]", "f32[1]", "f32[]", error="var must be at least 1 dimensional"),
+        case("i32[]", "f32[1]", "f32[2]", error="indices must be one-dimensional"),
+    ],
     doc="Return the indices; raise unless they and the gradient's rows fit the variable.",
     ref=KERNELS,
 )
@@ -129,7 +141,10 @@ same_shape = define_op(
     view_of="x",
     vjp=NOT_DIFFERENTIABLE,
     tf_name="SameShape",
-    samples=[case("f32[2,3]", "f64[2,3]", message="")],
+    samples=[
+        case("f32[2,3]", "f64[2,3]", message=""),
+        case("f32[2]", "f32[3]", message="not the same shape{y} {x}", error="not the same shape[3] [2]"),
+    ],
     doc="Return x; raise unless it has the shape of y.",
 )
 
@@ -148,7 +163,12 @@ check_sign = define_op(
     view_of="x",
     vjp=NOT_DIFFERENTIABLE,
     tf_name="CheckSign",
-    samples=[case(values(1.0), rule="positive", message="")],
+    samples=[
+        case(values(1.0), rule="positive", message=""),
+        case(values(0.0, "f64"), rule="non-negative", message=""),
+        case(values(0.0), rule="positive", message="lr is not positive", error="lr is not positive"),
+        case(values(0.5), rule="non-positive", message="too large", error="too large"),
+    ],
     doc="Return a scalar; raise unless it is positive, non-negative or non-positive.",
 )
 

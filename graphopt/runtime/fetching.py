@@ -25,6 +25,11 @@ class IndexedSlicesValue(NamedTuple):
     dense_shape: Any
 
 
+def _bytes_of_scalar(value: Any) -> Any:
+    """Return a scalar string as bytes, as TensorFlow does, and other strings as they are."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
 class Fetches:
     """The structure of a fetch: its distinct elements, and how their values are put together.
 
@@ -53,6 +58,8 @@ class Fetches:
             self._position(element)
             return lambda values: None
         position = self._position(element)
+        if element.dtype is dtypes.string:
+            return lambda values: _bytes_of_scalar(values[position])
         return lambda values: values[position]
 
     def _position(self, element: Element) -> int:
@@ -88,11 +95,15 @@ class Fetches:
         try:
             element: Element = self._graph.as_graph_element(fetch)
         except TypeError as error:
-            raise ArgumentTypeError(f"Fetch argument {fetch!r} has invalid type {type(fetch)}, must be a string or Tensor. ({error})") from None
+            raise ArgumentTypeError(
+                f"Fetch argument {fetch!r} has invalid type {type(fetch)}, must be a string or Tensor. ({error})"
+            ) from None
         except (ValueError, KeyError) as error:
             raise ArgumentError(f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({error})") from None
         if not self._graph.is_fetchable(element):
-            raise ArgumentError(f"Operation {(element.op if isinstance(element, Tensor) else element).name!r} has been marked as not fetchable.")
+            raise ArgumentError(
+                f"Operation {(element.op if isinstance(element, Tensor) else element).name!r} has been marked as not fetchable."
+            )
         return element
 
 

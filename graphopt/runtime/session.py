@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
@@ -93,7 +92,9 @@ class Session:
         if graph is not None and not isinstance(graph, Graph):
             raise ArgumentTypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         if isinstance(target, ConfigProto):
-            raise ArgumentTypeError(f'target must be a string, but got {type(target)}. Did you do "Session(config)" instead of "Session(config=config)"?')
+            raise ArgumentTypeError(
+                f'target must be a string, but got {type(target)}. Did you do "Session(config)" instead of "Session(config=config)"?'
+            )
         if not isinstance(target, (str, bytes)):
             raise ArgumentTypeError(f"target must be a string, but got {type(target)}")
         if config is not None and not isinstance(config, ConfigProto):
@@ -295,7 +296,9 @@ class InteractiveSession(Session):
     def __init__(self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None) -> None:
         super().__init__(target, graph, config)
         if InteractiveSession._active:
-            warnings.warn("An interactive session is already active. Call `InteractiveSession.close()` on it to free its memory.", stacklevel=2)
+            warnings.warn(
+                "An interactive session is already active. Call `InteractiveSession.close()` on it to free its memory.", stacklevel=2
+            )
         InteractiveSession._active += 1
         _STACK.sessions.append(self)
 
@@ -331,5 +334,3 @@ def _merged(summaries: list[Any]) -> Any:
     for summary in summaries:
         merged.MergeFrom(summary)
     return merged
-
-

@@ -80,7 +80,9 @@ class Signature:
         with self._lock, paused_collection():
             for tensor, value in zip(self._feeds, feeds, strict=True):
                 if not shapes.is_compatible(tensor.tensor_type.shape, np.shape(value)):
-                    raise ArgumentError(f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{shapes.format_tf(tensor.tensor_type.shape)}'")
+                    raise ArgumentError(
+                        f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{shapes.format_tf(tensor.tensor_type.shape)}'"
+                    )
             if self._discharged is None:
                 self._discharged = discharge(self._fetches.elements, {t: t.tensor_type for t in self._feeds}, self._store.entropy)
                 self._changing = [
@@ -151,8 +153,12 @@ class Runner:
         self._signature = signature
         self._store = signature.store
         plan = executable.plan
-        self._cells = [(i, self._store.cell(n.attributes["name"]), n.attributes) for i, n in enumerate(plan.inputs) if n.attributes["kind"] != "feed"]
-        self._feed_places = [(i, feed_names.index(n.attributes["name"])) for i, n in enumerate(plan.inputs) if n.attributes["kind"] == "feed"]
+        self._cells = [
+            (i, self._store.cell(n.attributes["name"]), n.attributes) for i, n in enumerate(plan.inputs) if n.attributes["kind"] != "feed"
+        ]
+        self._feed_places = [
+            (i, feed_names.index(n.attributes["name"])) for i, n in enumerate(plan.inputs) if n.attributes["kind"] == "feed"
+        ]
         self._blank: list[Any] = [None] * len(plan.inputs)
         outputs = plan.program.outputs
         fetched = {name: i for i, (kind, name, _) in enumerate(outputs) if kind == "fetch"}
@@ -236,5 +242,3 @@ class Runner:
         outputs = self.executable.run_timed(inputs, timings)
         metadata.fill(timings, self.executable.plan.program.origins)
         return outputs
-
-

@@ -24,17 +24,23 @@ _TOLERANCE = 1e-6
 
 _FLOAT64 = dtypes.float64
 
+_KNOWN: dict[str, Callable[[Any], Any]] = {
+    "sizes": lambda array: array.shape,
+    "ranks": lambda array: (None,) * array.ndim,
+    "nothing": lambda array: None,
+}
+
 Feeds = dict[Tensor, np.ndarray[Any, Any]]
 
 
-def check_gradient(function: Callable[..., Any], arrays: Sequence[Any], *, order: int = 2, known_shapes: bool = True, seed: int = 0) -> int:
+def check_gradient(function: Callable[..., Any], arrays: Sequence[Any], *, order: int = 2, known: str = "sizes", seed: int = 0) -> int:
     """Compare the gradient of a function of tensors with a central difference in float64, along random directions.
 
     Args:
       function: takes one tensor for each array, gives a tensor or several.
       arrays: where to differentiate; floating point ones become float64 placeholders, others constants.
       order: how many times to differentiate: the gradient is itself checked as a function.
-      known_shapes: whether the placeholders' sizes are known while recording.
+      known: what is known of the placeholders while recording: "sizes", "ranks" or "nothing".
       seed: chooses directions and weights.
 
     Returns:
@@ -55,13 +61,15 @@ def check_gradient(function: Callable[..., Any], arrays: Sequence[Any], *, order
             if array.dtype.kind != "f":
                 operands.append(graph.constant(array, None, f"x{i}"))
                 continue
-            shape = array.shape if known_shapes else (None,) * array.ndim
-            operands.append(placeholder(dtype=_FLOAT64, shape=shape, name=f"x{i}"))
+            operands.append(placeholder(dtype=_FLOAT64, shape=_KNOWN[known](array), name=f"x{i}"))
             feeds[operands[-1]] = array.astype(np.float64)
         results = [y for y in as_tuple(function(*operands)) if y.dtype.is_floating]
         if not results or not feeds:
             return 0
         checker = _Checker(graph, np.random.default_rng(seed))
+        if len(results) > 1:
+            for i, result in enumerate(results):
+                checker.check([result], list(feeds), feeds, 1, f" of result {i}")
         return checker.check(results, list(feeds), feeds, order, "")
 
 

@@ -13,7 +13,18 @@ from graphopt.autodiff.branches import cond
 from graphopt.errors import GradientError
 from graphopt.graph.variables import scatter_add, scatter_sub, scatter_update
 from graphopt.ops import activations, conv, elementwise, indexing, nn, normalization, pool, reduce, segment, softmax
-from graphopt.ops.array import concat, expand_dims_op, identity, reshape_op, shape_op, squeeze_op, stack, stop_gradient, transpose_op, unstack_op
+from graphopt.ops.array import (
+    concat,
+    expand_dims_op,
+    identity,
+    reshape_op,
+    shape_op,
+    squeeze_op,
+    stack,
+    stop_gradient,
+    transpose_op,
+    unstack_op,
+)
 from graphopt.ops.broadcast import broadcast_to, fill
 from graphopt.ops.contraction import einsum
 from graphopt.ops.decompositions import matrix_solve_op
@@ -62,14 +73,32 @@ _BINARY: Sequence[Callable[[Any, Any], Any]] = (
 
 # What rewrite rules look for.
 _ALGEBRA: Sequence[Callable[[Any], Any]] = (
-    lambda x: multiply(x, 1.0), lambda x: divide(x, 1.0), lambda x: subtract(x, 0.0), lambda x: add(x, -0.0), lambda x: add(x, 0.0),
-    lambda x: multiply(x, -1.0), lambda x: negative(negative(x)), lambda x: multiply(x, x), lambda x: divide(x, 4.0), lambda x: divide(x, 3.0),
-    lambda x: absolute(absolute(x)), lambda x: square(negative(x)), lambda x: elementwise.sqrt(square(x)), lambda x: identity(stop_gradient(x)),
-    lambda x: select(True, x, negative(x)), lambda x: add(x, negative(elementwise.tanh(x))), lambda x: transpose_op(transpose_op(x)),
-    lambda x: reshape_op(reshape_op(x, [-1]), shape_op(x)), lambda x: multiply(x, elementwise.ones_as(x)), lambda x: add(x, x),
-    lambda x: cast(cast(x, dtypes.float64), x.dtype), lambda x: broadcast_to(x, shape_op(x)), lambda x: add(x, elementwise.zeros_as(x)),
-    lambda x: divide(x, fill(shape_op(x), np.array(2, x.dtype.np))), lambda x: subtract(x, negative(square(x))),
-)  # fmt: skip
+    lambda x: multiply(x, 1.0),
+    lambda x: divide(x, 1.0),
+    lambda x: subtract(x, 0.0),
+    lambda x: add(x, -0.0),
+    lambda x: add(x, 0.0),
+    lambda x: multiply(x, -1.0),
+    lambda x: negative(negative(x)),
+    lambda x: multiply(x, x),
+    lambda x: divide(x, 4.0),
+    lambda x: divide(x, 3.0),
+    lambda x: absolute(absolute(x)),
+    lambda x: square(negative(x)),
+    lambda x: elementwise.sqrt(square(x)),
+    lambda x: identity(stop_gradient(x)),
+    lambda x: select(True, x, negative(x)),
+    lambda x: add(x, negative(elementwise.tanh(x))),
+    lambda x: transpose_op(transpose_op(x)),
+    lambda x: reshape_op(reshape_op(x, [-1]), shape_op(x)),
+    lambda x: multiply(x, elementwise.ones_as(x)),
+    lambda x: add(x, x),
+    lambda x: cast(cast(x, dtypes.float64), x.dtype),
+    lambda x: broadcast_to(x, shape_op(x)),
+    lambda x: add(x, elementwise.zeros_as(x)),
+    lambda x: divide(x, fill(shape_op(x), np.array(2, x.dtype.np))),
+    lambda x: subtract(x, negative(square(x))),
+)
 
 
 @step("elementwise")
@@ -161,7 +190,9 @@ def _to_int(r: Recorder) -> None:
 @step("reduce")
 def _reduce(r: Recorder) -> None:
     x = r.pick(where=lambda v: v.size > 0)
-    function = r.choice((reduce.reduce_sum, reduce.reduce_mean, reduce.reduce_max, reduce.reduce_min, reduce.reduce_prod, reduce.reduce_logsumexp))
+    function = r.choice(
+        (reduce.reduce_sum, reduce.reduce_mean, reduce.reduce_max, reduce.reduce_min, reduce.reduce_prod, reduce.reduce_logsumexp)
+    )
     r.add(function(x, axis=None if r.chance(0.3) else r.axes(x), keepdims=r.chance(0.5)))
 
 
@@ -239,7 +270,14 @@ def _split(r: Recorder) -> None:
 def _repeat(r: Recorder) -> None:
     x = r.pick(where=lambda v: is_filled(v) and v.size < 30)
     rank = r.value(x).ndim
-    r.add(r.choice((lambda: tile(x, r.random.integers(1, 3, rank).astype(np.int32)), lambda: pad(x, r.random.integers(0, 2, (rank, 2)).astype(np.int32))))())
+    r.add(
+        r.choice(
+            (
+                lambda: tile(x, r.random.integers(1, 3, rank).astype(np.int32)),
+                lambda: pad(x, r.random.integers(0, 2, (rank, 2)).astype(np.int32)),
+            )
+        )()
+    )
 
 
 @step("shape")
@@ -277,13 +315,19 @@ def _gather(r: Recorder) -> None:
 
 @step("indexing")
 def _one_hot(r: Recorder) -> None:
-    r.add(indexing.one_hot(r.pick("i", where=lambda v: v.ndim < 3), int(r.random.integers(1, 4)), dtype=r.choice((dtypes.float32, dtypes.float64))))
+    r.add(
+        indexing.one_hot(
+            r.pick("i", where=lambda v: v.ndim < 3), int(r.random.integers(1, 4)), dtype=r.choice((dtypes.float32, dtypes.float64))
+        )
+    )
 
 
 @step("indexing")
 def _mask(r: Recorder) -> None:
     mask = r.pick("b", where=is_rank(1, 2))
     rank, shape = r.value(mask).ndim, r.value(mask).shape
+    if mask.shape.ndims is None:
+        raise NotPossible
     r.add(boolean_mask(r.pick(where=lambda v: v.shape[:rank] == shape), mask))
 
 
@@ -332,7 +376,15 @@ def _solve(r: Recorder) -> None:
 
 @step("nn")
 def _activation(r: Recorder) -> None:
-    functions = (activations.relu, activations.elu, activations.softplus, activations.softsign, activations.leaky_relu, activations.selu, activations.swish)
+    functions = (
+        activations.relu,
+        activations.elu,
+        activations.softplus,
+        activations.softsign,
+        activations.leaky_relu,
+        activations.selu,
+        activations.swish,
+    )
     r.add(r.choice(functions)(r.pick()))
 
 
@@ -409,7 +461,11 @@ def _write_rows(r: Recorder) -> None:
     rows = r.value(variable.as_ref()).shape[0]
     index = r.random.integers(0, rows, 2).astype(np.int32)
     updates = indexing.gather(elementwise.tanh(_like_variable(r, variable)), index)
-    r.update(r.choice((scatter_add, scatter_sub, scatter_update))(variable, index if r.chance(0.7) else np.arange(2, dtype=np.int32) % rows, updates))
+    r.update(
+        r.choice((scatter_add, scatter_sub, scatter_update))(
+            variable, index if r.chance(0.7) else np.arange(2, dtype=np.int32) % rows, updates
+        )
+    )
 
 
 @step("state")

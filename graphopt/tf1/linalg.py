@@ -1,4 +1,4 @@
-"""TensorFlow 1's linear algebra: its names, argument orders and deprecated aliases."""
+"""`tf.linalg` and the top-level names of TensorFlow 1's linear algebra: its argument orders and deprecated aliases."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 from graphopt.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
-from graphopt.ops import contraction, decompositions, linalg, matrix
+from graphopt.ops import contraction, decompositions, linalg
+from graphopt.ops import matrix as matrix_ops
 from graphopt.tf1.arguments import known
+from graphopt.tf1.array import eye as eye
+from graphopt.tf1.math import norm as norm
 
 
 def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, adjoint_a: bool = False, adjoint_b: bool = False,
@@ -69,17 +72,17 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
 
 def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
     """Return the cross products of vectors of 3 elements (the last axis)."""
-    return matrix.cross(a, b, name=name)
+    return matrix_ops.cross(a, b, name=name)
 
 
 def trace(x: Any, name: str | None = None) -> Tensor:
     """Return the sum of the diagonal of each matrix."""
-    return matrix.trace(x, name=name)
+    return matrix_ops.trace(x, name=name)
 
 
 def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Tensor:
     """Return `a` with its last two axes swapped."""
-    return matrix.matrix_transpose(a, name=name)
+    return matrix_ops.matrix_transpose(a, name=name)
 
 
 def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
@@ -93,17 +96,17 @@ def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | Non
       [[1, 0], [3, 4]]
     """
     lower, upper = [int(np.asarray(known(n, "number of diagonals"))) for n in (num_lower, num_upper)]
-    return matrix.matrix_band_part_op(input, num_lower=lower, num_upper=upper, name=name)
+    return matrix_ops.matrix_band_part_op(input, num_lower=lower, num_upper=upper, name=name)
 
 
-def diag(diagonal: Any, name: str | None = None) -> Tensor:
+def tensor_diag(diagonal: Any, name: str | None = None) -> Tensor:
     """Return a tensor of twice the rank with the operand on its diagonal."""
-    return matrix.diag_op(diagonal, name=name)
+    return matrix_ops.diag_op(diagonal, name=name)
 
 
-def diag_part(input: Any, name: str | None = None) -> Tensor:
+def tensor_diag_part(input: Any, name: str | None = None) -> Tensor:
     """Return the diagonal of a tensor of even rank."""
-    return matrix.diag_part_op(input, name=name)
+    return matrix_ops.diag_part_op(input, name=name)
 
 
 def _one_diagonal(k: Any) -> int:
@@ -126,17 +129,17 @@ def matrix_diag(diagonal: Any, name: str = "diag", k: Any = 0, num_rows: Any = -
     if padding_value != 0:
         raise UnsupportedError("matrix_diag pads with 0 only")
     rows, columns = int(known(num_rows, "num_rows")), int(known(num_cols, "num_cols"))
-    return matrix.matrix_diag_op(diagonal, k=_one_diagonal(k), rows=rows, columns=columns, name=name)
+    return matrix_ops.matrix_diag_op(diagonal, k=_one_diagonal(k), rows=rows, columns=columns, name=name)
 
 
 def matrix_diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0) -> Tensor:
     """Return the diagonals of matrices. Arguments as for `matrix_diag`."""
-    return matrix.matrix_diag_part_op(input, k=_one_diagonal(k), name=name)
+    return matrix_ops.matrix_diag_part_op(input, k=_one_diagonal(k), name=name)
 
 
 def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0) -> Tensor:
     """Return matrices with their diagonals replaced. Arguments as for `matrix_diag`."""
-    return matrix.matrix_set_diag_op(input, diagonal, k=_one_diagonal(k), name=name)
+    return matrix_ops.matrix_set_diag_op(input, diagonal, k=_one_diagonal(k), name=name)
 
 
 def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
@@ -156,26 +159,26 @@ def matrix_determinant(input: Any, name: str | None = None) -> Tensor:
     return decompositions.matrix_determinant_op(input, name=name)
 
 
-def logdet(matrix_: Any, name: str | None = None) -> Tensor:
+def logdet(matrix: Any, name: str | None = None) -> Tensor:
     """Return the logarithm of the determinant of positive definite matrices."""
-    return decompositions.log_determinant(matrix_, name=name)
+    return decompositions.log_determinant(matrix, name=name)
 
 
-def matrix_solve(matrix_: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
+def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
     """Return the solution of a linear system.
 
     Args:
-      matrix_: square matrices. rhs: right sides as columns. adjoint: use the transpose. name: name of the operation.
+      matrix: square matrices. rhs: right sides as columns. adjoint: use the transpose. name: name of the operation.
 
     Raises:
       InvalidArgumentError: at run time, when a matrix is not invertible.
     """
-    return decompositions.matrix_solve_op(matrix_, rhs, adjoint=bool(adjoint), name=name)
+    return decompositions.matrix_solve_op(matrix, rhs, adjoint=bool(adjoint), name=name)
 
 
-def matrix_triangular_solve(matrix_: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None) -> Tensor:
+def matrix_triangular_solve(matrix: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None) -> Tensor:
     """Return the solution of a linear system with a triangular matrix. Arguments as for `matrix_solve`; `lower` says which triangle."""
-    return decompositions.matrix_triangular_solve(matrix_, rhs, lower=lower, adjoint=adjoint, name=name)
+    return decompositions.matrix_triangular_solve(matrix, rhs, lower=lower, adjoint=adjoint, name=name)
 
 
 def cholesky(input: Any, name: str | None = None) -> Tensor:
@@ -235,3 +238,17 @@ def matvec(a: Any, b: Any, transpose_a: bool = False, adjoint_a: bool = False, a
     product: Any = matmul(a, vector[..., None], transpose_a=transpose_a, adjoint_a=adjoint_a, name=name)
     column: Tensor = product[..., 0]
     return column
+
+
+# `tf.linalg` leaves "matrix" out of the names; its `diag` is the one of batches.
+band_part = matrix_band_part
+det = matrix_determinant
+diag = matrix_diag
+diag_part = matrix_diag_part
+eigh = self_adjoint_eig
+eigvalsh = self_adjoint_eigvals
+inv = matrix_inverse
+set_diag = matrix_set_diag
+solve = matrix_solve
+transpose = matrix_transpose
+triangular_solve = matrix_triangular_solve

@@ -289,6 +289,10 @@ def div_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
     return elementwise.div_no_nan(x, y, name=name)
 
 
+# Its name in `tf.math`.
+divide_no_nan = div_no_nan
+
+
 def pow(x: Any, y: Any, name: str | None = None) -> Tensor:
     """Return x to the power y."""
     return elementwise.power(x, y, name=name)

@@ -1,4 +1,4 @@
-"""TensorFlow 1's random numbers: its names and argument orders."""
+"""`tf.random` and the top-level names of TensorFlow 1's random numbers, with its argument orders."""
 
 from __future__ import annotations
 
@@ -112,3 +112,10 @@ def random_gamma(shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.f
       seed: makes the numbers repeatable. name: scope of the operations.
     """
     return random.random_gamma(shape, alpha, beta, dtype=dtype, seed=seed, name=name)
+
+
+# `tf.random` leaves "random" out of the names.
+gamma = random_gamma
+normal = random_normal
+shuffle = random_shuffle
+uniform = random_uniform

@@ -1,4 +1,4 @@
-"""TensorFlow 1's string functions: the few that training scripts use."""
+"""`tf.strings` and the top-level string functions of TensorFlow 1: the few that training scripts use."""
 
 from __future__ import annotations
 
@@ -49,3 +49,8 @@ def string_to_number(string_tensor: Any, out_type: Any = dtypes.float32, name: s
       InvalidArgumentError: at run time, for a text that is no number.
     """
     return strings.string_to_number(string_tensor, dtype=dtypes.as_dtype(out_type), name=name)
+
+
+# `tf.strings` leaves "string" out of the names.
+join = string_join
+to_number = string_to_number

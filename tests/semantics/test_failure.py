@@ -47,7 +47,9 @@ def test_a_numeric_check_of_the_new_value():
     x = tf.placeholder(tf.float32, [])
     a, b, assigns = updates(x)
     check = tf.check_numerics(assigns[0], "a went wrong")
-    check_nothing_half_done(check, {x: np.inf}, {x: 1.0}, a, b, assigns, tf.errors.InvalidArgumentError, "a went wrong : Tensor had Inf values")
+    check_nothing_half_done(
+        check, {x: np.inf}, {x: 1.0}, a, b, assigns, tf.errors.InvalidArgumentError, "a went wrong : Tensor had Inf values"
+    )
 
 
 def test_an_exception_in_a_python_function():
@@ -69,7 +71,9 @@ def test_an_index_out_of_range():
     i = tf.placeholder(tf.int32, [1])
     a, b, assigns = updates(x)
     picked = tf.gather(a, i)
-    check_nothing_half_done(picked, {x: 1.0, i: [4]}, {x: 1.0, i: [3]}, a, b, assigns, tf.errors.InvalidArgumentError, r"indices\[0\] = 4 is not in \[0, 4\)")
+    check_nothing_half_done(
+        picked, {x: 1.0, i: [4]}, {x: 1.0, i: [3]}, a, b, assigns, tf.errors.InvalidArgumentError, r"indices\[0\] = 4 is not in \[0, 4\)"
+    )
 
 
 def test_a_scatter_out_of_range():
@@ -77,7 +81,16 @@ def test_a_scatter_out_of_range():
     i = tf.placeholder(tf.int32, [2])
     a, b, assigns = updates(x)
     rows = tf.scatter_add(a, i, [1.0, 1.0])
-    check_nothing_half_done(rows, {x: 1.0, i: [0, -1]}, {x: 1.0, i: [3, 3]}, a, b, assigns, tf.errors.InvalidArgumentError, r"indices\[1\] = -1 is not in \[0, 4\)")
+    check_nothing_half_done(
+        rows,
+        {x: 1.0, i: [0, -1]},
+        {x: 1.0, i: [3, 3]},
+        a,
+        b,
+        assigns,
+        tf.errors.InvalidArgumentError,
+        r"indices\[1\] = -1 is not in \[0, 4\)",
+    )
 
 
 def test_an_integer_division_by_zero():
@@ -85,7 +98,9 @@ def test_an_integer_division_by_zero():
     n = tf.placeholder(tf.int32, [])
     a, b, assigns = updates(x)
     quotient = 7 // n
-    check_nothing_half_done(quotient, {x: 1.0, n: 0}, {x: 1.0, n: 2}, a, b, assigns, tf.errors.InvalidArgumentError, "Integer division by zero")
+    check_nothing_half_done(
+        quotient, {x: 1.0, n: 0}, {x: 1.0, n: 2}, a, b, assigns, tf.errors.InvalidArgumentError, "Integer division by zero"
+    )
 
 
 def test_a_shape_found_wrong_at_run_time():
@@ -116,7 +131,9 @@ def test_an_unfed_placeholder():
     x = tf.placeholder(tf.float32, [2, 3], name="x")
     s = tf.placeholder(tf.string, name="s")
     with tf.Session() as session:
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"You must feed a value for placeholder tensor 'x' with dtype float and shape \[2,3\]"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"You must feed a value for placeholder tensor 'x' with dtype float and shape \[2,3\]"
+        ):
             session.run(x + 1.0)
         with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder tensor 's' with dtype string"):
             session.run(tf.identity(s))

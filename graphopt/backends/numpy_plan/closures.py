@@ -42,7 +42,9 @@ class Closures:
         self._size = len(slots)
         self._steps = [(_make_step(node, slots), node) for node in plan.order]
         # A scalar may come as a view of rank 0: what is given out is the NumPy scalar.
-        self._outputs = [(slots[o.node], _scalar if is_scalar(o.node) else None if is_fresh(o.node, plan) else np.array) for o in plan.program.outputs]
+        self._outputs = [
+            (slots[o.node], _scalar if is_scalar(o.node) else None if is_fresh(o.node, plan) else np.array) for o in plan.program.outputs
+        ]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Return the outputs' values for the inputs' values; no input changes, and the caller owns what it gets."""

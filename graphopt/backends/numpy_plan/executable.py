@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from graphopt.backends.numpy_plan.closures import Closures, Timing, with_origin
 from graphopt.backends.numpy_plan.source import Source
 from graphopt.backends.numpy_plan.steps import takes_place
@@ -94,5 +93,3 @@ class NumpyExecutable:
     def run_timed(self, inputs: Sequence[Any], timings: list[Timing]) -> list[Any]:
         """Return the outputs' values and note when each step ran."""
         return self.closures.run_timed(inputs, timings)
-
-

@@ -17,7 +17,9 @@ from graphopt.ir.node import INPUT, Node
 from graphopt.ir.plan import Batch, Bundle, Unit
 
 # Correctly rounded by IEEE 754 (or exact): the same bits wherever an element stands in an array.
-_EXACTLY_ROUNDED = frozenset({"add", "subtract", "multiply", "divide", "sqrt", "square", "negative", "absolute", "maximum", "minimum", "sign"})  # not op names: numpy functions
+_EXACTLY_ROUNDED = frozenset(
+    {"add", "subtract", "multiply", "divide", "sqrt", "square", "negative", "absolute", "maximum", "minimum", "sign"}
+)  # not op names: numpy functions
 
 
 # How many steps of two updates are compared before they are thought alike; deeper differences only make batches shorter.
@@ -114,7 +116,9 @@ class _Finder:
     def _leaves(self, nodes: tuple[Node, ...]) -> Bundle:
         """Return the bundle of values that are made one by one, but side by side: old values of variables, or results in places."""
         bundle = Bundle(nodes, self._variables(nodes))
-        if any([node.op is not INPUT and (node in self.owner or not self.takes_place(node) or base_of(node) is not node) for node in nodes]):
+        if any(
+            [node.op is not INPUT and (node in self.owner or not self.takes_place(node) or base_of(node) is not node) for node in nodes]
+        ):
             raise _Mismatch
         self.bundle_of.update(dict.fromkeys(nodes, bundle))
         return bundle
@@ -166,7 +170,9 @@ def _order_units(order: Sequence[Node], in_place: Mapping[str, Node], batches: M
     readers = _readers(order)
     for name, root in in_place.items():
         before[unit_of[root]].add(barrier)
-        before[unit_of[root]].update(unit_of[reader] for reader in readers.get(name, ()) if not (reader is root and may_alias_all(root, name)))
+        before[unit_of[root]].update(
+            unit_of[reader] for reader in readers.get(name, ()) if not (reader is root and may_alias_all(root, name))
+        )
     position = {unit_of[node]: i for i, node in enumerate(order)}
     position[barrier] = -1  # type: ignore[index]
     for unit, earlier in before.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphopt.compiler import rules as rules  # noqa: PLC0414 (importing the package enters its rules)
+from graphopt.compiler import rules as rules
 from graphopt.compiler.rewrite import apply_rules, rules_for
 from graphopt.config import settings
 from graphopt.ir.program import Program

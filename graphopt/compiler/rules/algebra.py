@@ -9,11 +9,11 @@ import numpy as np
 
 from graphopt.compiler.pattern import AnyAttribute
 from graphopt.compiler.rewrite import rule
+from graphopt.dtypes import string
 from graphopt.ir.node import Node, constant_node
 from graphopt.ops.array import expand_dims_op, identity, reshape_op, squeeze_op, stop_gradient, transpose_op
 from graphopt.ops.broadcast import broadcast_to, fill
 from graphopt.ops.control import ensure_shape, placeholder_with_default
-from graphopt.dtypes import string
 from graphopt.ops.elementwise import (
     absolute,
     add,
@@ -77,14 +77,24 @@ def _cast_through_wider(x: Node, middle: Any, dtype: Any) -> Node | None:
     return cast_op(x, dtype=dtype) if widens and dtype.is_floating else None
 
 
-rule("cast-through-wider", "exact", lambda x: cast_op(cast_op(x, dtype=AnyAttribute("middle")), dtype=AnyAttribute("dtype")), _cast_through_wider)
+rule(
+    "cast-through-wider",
+    "exact",
+    lambda x: cast_op(cast_op(x, dtype=AnyAttribute("middle")), dtype=AnyAttribute("dtype")),
+    _cast_through_wider,
+)
 
 # --- values that pass through ------------------------------------------------------------------------------------------------
 
 rule("identity", "exact", lambda x: identity(x), lambda x: x)
 rule("stop-gradient", "exact", lambda x: stop_gradient(x), lambda x: x)
 rule("default-of-placeholder", "exact", lambda x: placeholder_with_default(x, shape=AnyAttribute("shape")), lambda x: x)
-rule("shape-is-sure", "exact", lambda x: ensure_shape(x, shape=AnyAttribute("shape"), message=AnyAttribute("message")), lambda x: x if x.tensor_type.is_static else None)
+rule(
+    "shape-is-sure",
+    "exact",
+    lambda x: ensure_shape(x, shape=AnyAttribute("shape"), message=AnyAttribute("message")),
+    lambda x: x if x.tensor_type.is_static else None,
+)
 
 # --- layout ------------------------------------------------------------------------------------------------------------------
 
@@ -97,11 +107,36 @@ def _reshape_static(x: Node, shape: Any) -> Node:
     return x if x.shape == shape else reshape_op(x, _shape_constant(shape))
 
 
-rule("reshape-to-same", "exact", lambda x, s: reshape_op(x, s), lambda x, s, node: x if x.tensor_type.is_static and x.shape == node.shape else None)
-rule("reshape-twice", "exact", lambda x, s, t: reshape_op(reshape_op(x, s), t), lambda x, s, t, node: _reshape_static(x, node.shape) if node.tensor_type.is_static and x.tensor_type.is_static else None)
-rule("expand-dims-is-reshape", "exact", lambda x: expand_dims_op(x, axis=AnyAttribute("axis")), lambda x, axis, node: _reshape_static(x, node.shape) if x.tensor_type.is_static else None)
-rule("squeeze-is-reshape", "exact", lambda x: squeeze_op(x, axis=AnyAttribute("axis")), lambda x, axis, node: _reshape_static(x, node.shape) if x.tensor_type.is_static else None)
-rule("broadcast-to-same", "exact", lambda x, s: broadcast_to(x, s), lambda x, s, node: x if x.tensor_type.is_static and x.shape == node.shape else None)
+rule(
+    "reshape-to-same",
+    "exact",
+    lambda x, s: reshape_op(x, s),
+    lambda x, s, node: x if x.tensor_type.is_static and x.shape == node.shape else None,
+)
+rule(
+    "reshape-twice",
+    "exact",
+    lambda x, s, t: reshape_op(reshape_op(x, s), t),
+    lambda x, s, t, node: _reshape_static(x, node.shape) if node.tensor_type.is_static and x.tensor_type.is_static else None,
+)
+rule(
+    "expand-dims-is-reshape",
+    "exact",
+    lambda x: expand_dims_op(x, axis=AnyAttribute("axis")),
+    lambda x, axis, node: _reshape_static(x, node.shape) if x.tensor_type.is_static else None,
+)
+rule(
+    "squeeze-is-reshape",
+    "exact",
+    lambda x: squeeze_op(x, axis=AnyAttribute("axis")),
+    lambda x, axis, node: _reshape_static(x, node.shape) if x.tensor_type.is_static else None,
+)
+rule(
+    "broadcast-to-same",
+    "exact",
+    lambda x, s: broadcast_to(x, s),
+    lambda x, s, node: x if x.tensor_type.is_static and x.shape == node.shape else None,
+)
 
 
 def _full_perm(perm: Any, rank: int) -> tuple[int, ...]:
@@ -116,9 +151,18 @@ def _transpose_twice(x: Node, inner: Any, outer: Any) -> Node | None:
     return x if perm == tuple(range(len(perm))) else transpose_op(x, perm=perm)
 
 
-rule("transpose-twice", "exact", lambda x: transpose_op(transpose_op(x, perm=AnyAttribute("inner")), perm=AnyAttribute("outer")), _transpose_twice)
-rule("transpose-nothing", "exact", lambda x: transpose_op(x, perm=AnyAttribute("perm")),
-     lambda x, perm: x if x.shape is not None and _full_perm(perm, len(x.shape)) == tuple(range(len(x.shape))) else None)  # fmt: skip
+rule(
+    "transpose-twice",
+    "exact",
+    lambda x: transpose_op(transpose_op(x, perm=AnyAttribute("inner")), perm=AnyAttribute("outer")),
+    _transpose_twice,
+)
+rule(
+    "transpose-nothing",
+    "exact",
+    lambda x: transpose_op(x, perm=AnyAttribute("perm")),
+    lambda x, perm: x if x.shape is not None and _full_perm(perm, len(x.shape)) == tuple(range(len(x.shape))) else None,
+)
 
 
 def _is_matrix_transpose(x: Node, perm: Any) -> bool:
@@ -186,4 +230,3 @@ def _repeated_value_rule(op: Any) -> None:
 
 for _op in (add, subtract, multiply, divide):
     _repeated_value_rule(_op)
-

@@ -140,7 +140,7 @@ def test_split(run: Any, feed: Any) -> None:
     with pytest.raises(ValueError, match="only be one -1"):
         array.split(ROWS, [-1, -1])
     x = feed(ROWS)
-    with pytest.raises(InvalidArgumentError, match="must be evenly divisible|should evenly divide the split dimension"):
+    with pytest.raises(InvalidArgumentError, match=r"must be evenly divisible|should evenly divide the split dimension"):
         run(array.split(x, 2, 1), {x: ROWS})
 
 
@@ -320,7 +320,11 @@ def test_range_of_other_types(run: Any, feed: Any) -> None:
 
 @pytest.mark.parametrize(
     ("bounds", "text"),
-    [((0, 3, 0), "Requires delta != 0: 0"), ((5, 3), "Requires start <= limit when delta > 0: 5/3"), ((3, 5, -1), "Requires start >= limit when delta < 0: 3/5")],
+    [
+        ((0, 3, 0), "Requires delta != 0: 0"),
+        ((5, 3), "Requires start <= limit when delta > 0: 5/3"),
+        ((3, 5, -1), "Requires start >= limit when delta < 0: 3/5"),
+    ],
 )
 def test_range_refuses(bounds: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
@@ -338,7 +342,9 @@ def test_linspace(run: Any) -> None:
 def test_meshgrid(run: Any) -> None:
     for indexing in ("xy", "ij"):
         for found, expected in zip(
-            run(array.meshgrid([1, 2], [3, 4, 5], [6], indexing=indexing)), np.meshgrid([1, 2], [3, 4, 5], [6], indexing=indexing), strict=True
+            run(array.meshgrid([1, 2], [3, 4, 5], [6], indexing=indexing)),
+            np.meshgrid([1, 2], [3, 4, 5], [6], indexing=indexing),
+            strict=True,
         ):
             np.testing.assert_array_equal(found, expected)
     with pytest.raises(ValueError, match="indexing parameter must be either 'xy' or 'ij'"):
@@ -484,7 +490,7 @@ def test_sorted_segments(run: Any) -> None:
         run(math.segment_sum(DATA, [-1, 0, 2]))
     with pytest.raises(ValueError, match=r"Shape must be rank 1 but is rank 2"):
         math.segment_sum(DATA, [[0, 0, 2]])
-    with pytest.raises(ValueError, match="Shapes .* are not compatible"):
+    with pytest.raises(ValueError, match=r"Shapes .* are not compatible"):
         math.segment_sum(DATA, [0, 0])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from graphopt import dtypes, errors
 from graphopt.autodiff.gradients import gradients
-from graphopt.graph.graph import Graph, convert_to_tensor
+from graphopt.graph.graph import convert_to_tensor
 from graphopt.ops import conv, pool
 from graphopt.ops.control import placeholder
 from graphopt.ops.reduce import reduce_sum
@@ -17,13 +17,6 @@ from graphopt.runtime.session import Session
 from graphopt.tf1 import nn
 
 RANDOM = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Any:
-    """Record every test into a graph of its own."""
-    with Graph().as_default() as fresh:
-        yield fresh
 
 
 def run(fetches: Any, feeds: Any = None) -> Any:

@@ -124,8 +124,8 @@ def test_diagonals(run: Any) -> None:
     replaced = x.copy()
     np.fill_diagonal(replaced, -1)
     np.testing.assert_array_equal(run(linalg.matrix_set_diag(x, np.full(3, -1.0))), replaced)
-    np.testing.assert_array_equal(run(linalg.diag([[1, 2], [3, 4]]))[1, 0], [[0, 0], [3, 0]])
-    np.testing.assert_array_equal(run(linalg.diag_part(np.arange(16).reshape(2, 2, 2, 2))), [[0, 5], [10, 15]])
+    np.testing.assert_array_equal(run(linalg.tensor_diag([[1, 2], [3, 4]]))[1, 0], [[0, 0], [3, 0]])
+    np.testing.assert_array_equal(run(linalg.tensor_diag_part(np.arange(16).reshape(2, 2, 2, 2))), [[0, 5], [10, 15]])
     np.testing.assert_array_equal(run(linalg.trace(REGULAR)), np.trace(REGULAR, axis1=1, axis2=2))
     np.testing.assert_array_equal(run(linalg.matrix_transpose(REGULAR)), REGULAR.swapaxes(1, 2))
     for lower, upper in ((-1, 0), (0, -1), (1, 1)):
@@ -177,7 +177,7 @@ def test_norm(order: Any, axis: Any, keepdims: bool, run: Any) -> None:
         (lambda: linalg.matrix_transpose(np.ones(3)), r"should be a \(batch\) matrix, with rank >= 2"),
         (lambda: linalg.matrix_diag([1.0, 2.0], num_rows=1), "A diagonal of 2 elements doesn't fit"),
         (lambda: linalg.matrix_diag(1.0), "Shape must be at least rank 1 but is rank 0"),
-        (lambda: linalg.diag_part(np.ones(3)), "Input must have even and non-zero rank, input rank is 1"),
+        (lambda: linalg.tensor_diag_part(np.ones(3)), "Input must have even and non-zero rank, input rank is 1"),
         (lambda: linalg.cross(np.ones(2), np.ones(2)), "Dimension must be 3 but is 2"),
         (lambda: linalg.matmul(REGULAR, REGULAR, transpose_a=True, adjoint_a=True), "Only one of transpose_a and adjoint_a can be True."),
         (lambda: linalg.matmul(REGULAR, REGULAR, transpose_b=True, adjoint_b=True), "Only one of transpose_b and adjoint_b can be True."),
@@ -204,7 +204,20 @@ def test_cross_and_matvec(run: Any) -> None:
 # --- einsum and tensordot ----------------------------------------------------------------------------------------------------------
 
 SIZES = {"a": 2, "b": 3, "c": 4, "d": 2, "i": 2, "j": 3, "k": 4}
-EQUATIONS = ["ij,jk->ik", "ab,ab->a", "ab,ab->", "abc,acd->abd", "abc,dcb->ad", "i,j->ji", "ij->", "ijk->ki", "ab,bc,cd->da", "ij,jk", "ab,c->abc", "ba,a->ba"]
+EQUATIONS = [
+    "ij,jk->ik",
+    "ab,ab->a",
+    "ab,ab->",
+    "abc,acd->abd",
+    "abc,dcb->ad",
+    "i,j->ji",
+    "ij->",
+    "ijk->ki",
+    "ab,bc,cd->da",
+    "ij,jk",
+    "ab,c->abc",
+    "ba,a->ba",
+]
 
 
 def operands_of(equation: str) -> list[Any]:

@@ -30,7 +30,12 @@ Y = np.array([2.0, 0.5, 3.0], np.float32)
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_arithmetic(name: str, run: Any) -> None:
     do = ARITHMETIC[name]
-    results = [do(convert_to_tensor(X), convert_to_tensor(Y)), do(convert_to_tensor(X), 2.0), do(2.0, convert_to_tensor(X)), do(X, convert_to_tensor(Y))]
+    results = [
+        do(convert_to_tensor(X), convert_to_tensor(Y)),
+        do(convert_to_tensor(X), 2.0),
+        do(2.0, convert_to_tensor(X)),
+        do(X, convert_to_tensor(Y)),
+    ]
     for value, expected in zip(run(results), [do(X, Y), do(X, np.float32(2)), do(np.float32(2), X), do(X, Y)], strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-6)
         assert value.dtype == np.float32
@@ -72,7 +77,9 @@ def test_matrix_product(run: Any) -> None:
     np.testing.assert_allclose(run(X.T @ convert_to_tensor(X)), X.T @ X, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("dtype", "result"), [("int32", "float64"), ("int64", "float64"), ("int8", "float32"), ("uint16", "float32"), ("float16", "float16")])
+@pytest.mark.parametrize(
+    ("dtype", "result"), [("int32", "float64"), ("int64", "float64"), ("int8", "float32"), ("uint16", "float32"), ("float16", "float16")]
+)
 def test_true_division_of_whole_numbers(dtype: str, result: str, run: Any) -> None:
     found = convert_to_tensor(np.array([7, 9], dtype)) / convert_to_tensor(np.array([2, 4], dtype))
     assert found.dtype.name == result
@@ -86,7 +93,7 @@ def test_python_two_division(run: Any) -> None:
 
 def test_identity_is_equality() -> None:
     x = convert_to_tensor(X)
-    assert x == x  # noqa: PLR0124
+    assert x == x
     assert x != convert_to_tensor(X)
     assert {x: 1}[x] == 1
 
