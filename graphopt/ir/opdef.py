@@ -58,6 +58,7 @@ class OpDef:
     passes_slices: bool
     value_from_types: Callable[..., Any] | None
     fused_kernel: bool
+    correctly_rounded: bool
     single_result: bool
     public_name: str
 
@@ -135,6 +136,7 @@ def define_op(
     passes_slices: bool = False,
     value_from_types: Callable[..., Any] | None = None,
     fused_kernel: bool = False,
+    correctly_rounded: bool = False,
     public_name: str | None = None,
 ) -> OpDef:
     """Define an op and enter it in the registry.
@@ -171,6 +173,8 @@ def define_op(
       passes_slices: hands an `IndexedSlices` gradient through unchanged.
       value_from_types: ``value_from_types(*operand_types, **attributes)``: the value where types alone decide it, or None.
       fused_kernel: the kernel is better than the expansion: backends that call kernels keep the op whole.
+      correctly_rounded: each element is the exact result rounded once (IEEE 754), or exact: the same bits however many are done
+        at a time.
       public_name: the function users call, if not the op's own name.
 
     Returns:
@@ -210,6 +214,7 @@ def define_op(
         passes_slices=passes_slices,
         value_from_types=value_from_types,
         fused_kernel=fused_kernel,
+        correctly_rounded=correctly_rounded,
         single_result=single,
         public_name=public_name or parsed.name,
         name=parsed.name,

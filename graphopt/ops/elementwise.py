@@ -41,9 +41,11 @@ def _unary(
     doc: str,
     ref: str = "",
     linear: bool = False,
+    correctly_rounded: bool = False,
 ) -> OpDef:
     return define_op(f"{name}(x: {kind}) -> {result}", kernel=kernel, vjp=vjp, tf_name=tf_name, samples=samples, ufunc=ufunc,
-                     scalar=scalar, doc=doc, ref=ref or f"{MATH}/{name}", linear_in=("x",) if linear else ())  # fmt: skip
+                     scalar=scalar, doc=doc, ref=ref or f"{MATH}/{name}", linear_in=("x",) if linear else (),
+                     correctly_rounded=correctly_rounded)  # fmt: skip
 
 
 # --- arithmetic --------------------------------------------------------------------------------------------------------
@@ -52,7 +54,7 @@ add = define_op(
     "add(x: any, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.add(x, y),
     vjp=(lambda g, out, x, y: g, lambda g, out, x, y: g),
-    ufunc="add", scalar="{x} + {y}", tf_name="Add", commutative=True, linear_in=("x", "y"), samples=COMPARABLE,
+    ufunc="add", correctly_rounded=True, scalar="{x} + {y}", tf_name="Add", commutative=True, linear_in=("x", "y"), samples=COMPARABLE,
     doc="Return x + y, element by element (strings are joined).", ref=f"{MATH}/add",
 )  # fmt: skip
 
@@ -60,7 +62,7 @@ subtract = define_op(
     "subtract(x: num, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.subtract(x, y),
     vjp=(lambda g, out, x, y: g, lambda g, out, x, y: negative(g)),
-    ufunc="subtract", scalar="{x} - {y}", tf_name="Sub", linear_in=("x", "y"), samples=COMPARABLE,
+    ufunc="subtract", correctly_rounded=True, scalar="{x} - {y}", tf_name="Sub", linear_in=("x", "y"), samples=COMPARABLE,
     doc="Return x - y, element by element.", ref=f"{MATH}/subtract",
 )  # fmt: skip
 
@@ -68,7 +70,7 @@ multiply = define_op(
     "multiply(x: num, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.multiply(x, y),
     vjp=(lambda g, out, x, y: multiply(g, y), lambda g, out, x, y: multiply(g, x)),
-    ufunc="multiply", scalar="{x} * {y}", tf_name="Mul", commutative=True, samples=COMPARABLE,
+    ufunc="multiply", correctly_rounded=True, scalar="{x} * {y}", tf_name="Mul", commutative=True, samples=COMPARABLE,
     doc="Return x * y, element by element.", ref=f"{MATH}/multiply",
 )  # fmt: skip
 
@@ -76,7 +78,7 @@ divide = define_op(
     "divide(x: float, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.divide(x, y),
     vjp=(lambda g, out, x, y: divide(g, y), lambda g, out, x, y: multiply(g, divide(divide(negative(x), y), y))),
-    ufunc="divide", scalar="{x} / {y}", tf_name="RealDiv", linear_in=("x",), samples=BINARY,
+    ufunc="divide", correctly_rounded=True, scalar="{x} / {y}", tf_name="RealDiv", linear_in=("x",), samples=BINARY,
     doc="Return x / y, element by element, for floating point operands.", ref=f"{MATH}/divide",
 )  # fmt: skip
 
@@ -166,6 +168,7 @@ maximum = define_op(
         lambda g, out, x, y: select(greater_equal(x, y), zeros_as(g), g),
     ),
     ufunc="maximum",
+    correctly_rounded=True,
     scalar="maximum({x}, {y})",
     tf_name="Maximum",
     commutative=False,
@@ -178,7 +181,7 @@ minimum = define_op(
     "minimum(x: num, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.minimum(x, y),
     vjp=(lambda g, out, x, y: select(less_equal(x, y), g, zeros_as(g)), lambda g, out, x, y: select(less_equal(x, y), zeros_as(g), g)),
-    ufunc="minimum", scalar="minimum({x}, {y})", tf_name="Minimum", samples=COMPARABLE,
+    ufunc="minimum", correctly_rounded=True, scalar="minimum({x}, {y})", tf_name="Minimum", samples=COMPARABLE,
     doc="Return the smaller of x and y (NaN when either is). At ties the gradient goes to x.", ref=f"{MATH}/minimum",
 )  # fmt: skip
 
@@ -219,7 +222,7 @@ div_no_nan = define_op(
 
 # --- functions of one operand ---------------------------------------------------------------------------------------------
 
-negative = _unary("negative", lambda xp, x: xp.negative(x), lambda g, out, x: negative(g), tf_name="Neg", kind="num", ufunc="negative",
+negative = _unary("negative", lambda xp, x: xp.negative(x), lambda g, out, x: negative(g), tf_name="Neg", kind="num", ufunc="negative", correctly_rounded=True,
                   scalar="-{x}", linear=True, samples=[*UNARY, case("i32[3]")], doc="Return -x.")  # fmt: skip
 absolute = _unary(
     "absolute",
@@ -228,6 +231,7 @@ absolute = _unary(
     tf_name="Abs",
     kind="num",
     ufunc="absolute",
+    correctly_rounded=True,
     scalar="abs({x})",
     samples=[*UNARY, case("i32[3]")],
     doc="Return the absolute value; its gradient is the sign.",
@@ -240,6 +244,7 @@ sign = _unary(
     tf_name="Sign",
     kind="num",
     ufunc="sign",
+    correctly_rounded=True,
     scalar="sign({x})",
     samples=[*UNARY, case("i32[3]")],
     doc="Return -1, 0 or 1 by the sign of x.",
@@ -251,6 +256,7 @@ square = _unary(
     tf_name="Square",
     kind="num",
     ufunc="square",
+    correctly_rounded=True,
     scalar="{x} * {x}",
     samples=[*UNARY, case("i32[3]")],
     doc="Return x * x.",
@@ -261,6 +267,7 @@ sqrt = _unary(
     lambda g, out, x: divide(multiply(g, 0.5), out),
     tf_name="Sqrt",
     ufunc="sqrt",
+    correctly_rounded=True,
     scalar="sqrt({x})",
     samples=POSITIVE,
     doc="Return the square root; its gradient at 0 is infinite.",

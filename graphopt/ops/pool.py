@@ -77,7 +77,8 @@ def _first_largest(source: Any, largest: Any, grid: Grid) -> Any:
 
 
 def _as_bits(x: Any) -> Any:
-    # Whole numbers of the same bytes: times True or False they give the number or 0, also for infinity and NaN, five times as fast as `where`.
+    # Whole numbers of the same bytes: times True or False they give the number or 0, also for infinity and NaN,
+    # and that is five times as fast as `where`.
     return x.view(f"i{x.dtype.itemsize}")
 
 

@@ -16,12 +16,6 @@ from graphopt.compiler.passes.views import base_of, is_fallible, may_alias
 from graphopt.ir.node import INPUT, Node
 from graphopt.ir.plan import Batch, Bundle, Unit
 
-# Correctly rounded by IEEE 754 (or exact): the same bits wherever an element stands in an array.
-_EXACTLY_ROUNDED = frozenset(
-    {"add", "subtract", "multiply", "divide", "sqrt", "square", "negative", "absolute", "maximum", "minimum", "sign"}
-)  # not op names: numpy functions
-
-
 # How many steps of two updates are compared before they are thought alike; deeper differences only make batches shorter.
 _LOOKS = 3
 
@@ -71,7 +65,7 @@ class _Finder:
 
     def _is_step(self, node: Node) -> bool:
         """Return True for a step that can be batched: exactly rounded, and all its arrays of the result's own shape."""
-        if node.op.ufunc not in _EXACTLY_ROUNDED or not self.takes_place(node):
+        if not node.op.correctly_rounded or node.op.ufunc is None or not self.takes_place(node):
             return False
         return all([_is_scalar(source) or source.types == node.types for source in node.inputs])
 

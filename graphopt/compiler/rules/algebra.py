@@ -228,5 +228,7 @@ def _repeated_value_rule(op: Any) -> None:
     rule(f"{op.name}-repeated-value", "exact", lambda x, y: op(x, y), _enter_unrepeated(op))
 
 
-for _op in (add, subtract, multiply, divide):
-    _repeated_value_rule(_op)
+_repeated_value_rule(add)
+_repeated_value_rule(subtract)
+_repeated_value_rule(multiply)
+_repeated_value_rule(divide)
