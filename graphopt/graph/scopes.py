@@ -44,17 +44,16 @@ def init_scope() -> Iterator[Graph]:
 
 def graph_of(values: Iterable[Any]) -> Graph:
     """Return the graph the values belong to, or the default graph; ValueError when they belong to several."""
+    current = get_default_graph()
     found: Any = None
     first: Any = None
     for value in values:
         own = getattr(value, "graph", None)
         if not isinstance(own, Graph):
             continue
+        own = current if current.preferred_over(own) is current else own
         if found is None:
             found, first = own, value
         elif own is not found:
             raise ArgumentError(f"{value} must be from the same graph as {first}.")
-    current = get_default_graph()
-    if found is None or current.preferred_over(found) is current:
-        return current
-    return found
+    return current if found is None else found

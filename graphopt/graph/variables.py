@@ -308,7 +308,10 @@ def _ref_of(variable: Any, what: str) -> Tensor:
 
 def _written(variable: Any, what: str, record: Any) -> Tensor:
     ref = _ref_of(variable, what)
-    tensor: Tensor = record(ref)
+    # What an assignment gave stands for the variable after it.
+    before = [variable.op] if isinstance(variable, Tensor) and variable is not ref else []
+    with get_default_graph().control_dependencies(before):
+        tensor: Tensor = record(ref)
     _note_write(ref.graph, ref)
     return tensor
 

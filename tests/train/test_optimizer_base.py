@@ -161,7 +161,7 @@ def test_slots_of_a_variable_of_unknown_shape() -> None:
     train = opt.apply_gradients([(tf.ones(shape), w)])
     with tf.Session() as session:
         session.run(tf.variables_initializer([w]), {shape: [3]})
-        session.run(tf.variables_initializer(opt.variables()))
+        session.run(tf.variables_initializer(opt.variables()), {shape: [3]})
         session.run(train, {shape: [3]})
         assert session.run(opt.get_slot(w, "rms")).tolist() == [1.0, 1.0, 1.0]
         assert session.run(w).tolist() == [0.5, 0.5, 0.5]
@@ -396,7 +396,7 @@ def test_refused_while_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "text"), [(2, "Index 2 at offset 1 in indices is out of range"), (-1, "Index -1 at offset 0 in indices is out of range")]
+    ("index", "text"), [(2, "Index 2 at offset 1 in indices is out of range"), (-1, "Index -1 at offset 1 in indices is out of range")]
 )
 def test_index_out_of_range(index: int, text: str) -> None:
     w = vector()

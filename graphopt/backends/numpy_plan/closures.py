@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphopt.backends.numpy_plan.steps import compile_statement, is_fresh, is_scalar, kernel_of, operand_names, statement
-from graphopt.errors import OpError
+from graphopt.errors import OpError, invalid_argument
 from graphopt.ir.node import CONST, ITEM, Node
 from graphopt.ir.plan import Plan
 
@@ -52,7 +53,7 @@ class Closures:
         for step, node in self._steps:
             try:
                 step(values)
-            except OpError as error:
+            except RUN_ERRORS as error:
                 raise with_origin(error, node, self.plan) from None
         return self._finish(values)
 
@@ -63,7 +64,7 @@ class Closures:
             start = time.perf_counter()
             try:
                 step(values)
-            except OpError as error:
+            except RUN_ERRORS as error:
                 raise with_origin(error, node, self.plan) from None
             timings.append(Timing(node, start, time.perf_counter()))
         return self._finish(values)
@@ -79,10 +80,22 @@ def _scalar(value: Any) -> Any:
     return value[()]
 
 
-def with_origin(error: OpError, node: Node | None, plan: Plan) -> OpError:
-    """Return the error with the recorded operation that the failing node comes from."""
+# What a step may raise: where a size is not known until then, NumPy itself may find that operands don't fit.
+RUN_ERRORS = (OpError, ValueError, IndexError)
+_MISMATCH = "operands could not be broadcast together with shapes"
+
+
+def with_origin(error: Exception, node: Node | None, plan: Plan) -> OpError:
+    """Return the error of a step with the recorded operation that it comes from."""
+    known = error if isinstance(error, OpError) else invalid_argument(_message(str(error)))
     origin = None if node is None else plan.program.origins.get(node)
-    return error if error.op is not None or origin is None else error.with_op(origin)
+    return known if known.op is not None or origin is None else known.with_op(origin)
+
+
+def _message(text: str) -> str:
+    """Return a message of NumPy's in TensorFlow's words."""
+    shapes = re.findall(r"\(([\d,]*?),?\)", text) if text.startswith(_MISMATCH) else []
+    return f"Incompatible shapes: [{shapes[0]}] vs. [{shapes[1]}]" if len(shapes) > 1 else text
 
 
 def _make_step(node: Node, slots: dict[Node, int]) -> Step:

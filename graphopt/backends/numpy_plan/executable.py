@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphopt.backends.numpy_plan.closures import Closures, Timing, with_origin
+from graphopt.backends.numpy_plan.closures import RUN_ERRORS, Closures, Timing, with_origin
 from graphopt.backends.numpy_plan.source import Source
 from graphopt.backends.numpy_plan.steps import takes_place
 from graphopt.compiler.passes.memory import make_plan
 from graphopt.config import settings
-from graphopt.errors import OpError
 from graphopt.ir.plan import Plan
 from graphopt.ir.program import Program
 
@@ -79,7 +78,7 @@ class NumpyExecutable:
             if together is not None and usable and self._buffers.acquire(blocking=False):
                 try:
                     return self._hot(*inputs, *together)
-                except OpError as error:
+                except RUN_ERRORS as error:
                     raise with_origin(error, self.source.failing_node(error), self.plan) from None
                 finally:
                     self._buffers.release()

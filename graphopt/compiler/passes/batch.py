@@ -16,6 +16,9 @@ from graphopt.compiler.passes.views import base_of, is_fallible, may_alias
 from graphopt.ir.node import INPUT, Node
 from graphopt.ir.plan import Batch, Bundle, Unit
 
+# Longest chain of steps that is followed back from an update: enough for any update rule.
+_DEEPEST = 64
+
 # How many steps of two updates are compared before they are thought alike; deeper differences only make batches shorter.
 _LOOKS = 3
 
@@ -47,6 +50,7 @@ class _Finder:
         self.bundle_of: dict[Node, Bundle] = {}
         self.variables_of: dict[str, tuple[str, ...]] = {}
         self.batches: dict[Bundle, Batch] = {}
+        self.depth = 0
 
     def groups(self) -> list[tuple[str, ...]]:
         """Return the variables whose updates look alike as far as the first few steps go."""
@@ -78,6 +82,7 @@ class _Finder:
         """Return ``build(nodes)``; when it fails nothing it did is kept."""
         tables: list[dict[Any, Any]] = [self.bundle_of, self.variables_of, self.batches]
         sizes = [len(table) for table in tables]
+        self.depth += 1
         try:
             return build(nodes)
         except _Mismatch:
@@ -85,6 +90,8 @@ class _Finder:
                 while len(table) > size:
                     table.popitem()
             raise
+        finally:
+            self.depth -= 1
 
     def _unify(self, nodes: tuple[Node, ...]) -> Bundle:
         known = self.bundle_of.get(nodes[0])
@@ -94,7 +101,7 @@ class _Finder:
             return known
         if len(set(nodes)) < len(nodes):
             raise _Mismatch
-        if all([self._is_step(node) and node.op is nodes[0].op for node in nodes]):
+        if self.depth < _DEEPEST and all([self._is_step(node) and node.op is nodes[0].op for node in nodes]):
             with contextlib.suppress(_Mismatch):
                 return self._attempt(nodes, self._batch)
         return self._leaves(nodes)

@@ -6,7 +6,9 @@ from graphopt.ir.node import ITEM, Node
 
 
 def is_fallible(node: Node) -> bool:
-    """Return True when running the node may raise."""
+    """Return True when running the node may raise: when its op says so, or when sizes are not known until then."""
+    if node.op is not ITEM and not all([source.types[0].is_static for source in node.inputs]):
+        return True
     fallible = node.op.fallible
     if callable(fallible):
         return fallible(*[source.tensor_type for source in node.inputs], **node.attributes)

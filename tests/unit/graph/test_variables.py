@@ -50,7 +50,7 @@ def test_initial_values(session):
     }  # fmt: skip
     assert given["array"].dtype is tf.int64
     assert given["cast"].dtype is tf.float64
-    assert given["function"].initial_value.op.name == "f/Initializer/initial_value"
+    assert given["function"].initial_value.op.name == "f/Initializer/Const"
 
 
 def test_collections(graph):
