@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphopt import shapes
-from graphopt.errors import ArgumentError, ArgumentTypeError
+from graphopt.errors import ArgumentError
 from graphopt.ir.bind import CURRENT, current_builder
 
 
@@ -78,8 +78,6 @@ def _sizes(shape: Any) -> list[int]:
     sizes = shapes.to_shape(shape)
     if sizes is None or None in sizes:
         raise ArgumentError(f"Cannot convert a partially known shape to a Tensor: {shapes.format_tf(sizes)}")
-    if any(isinstance(size, float) for size in (shape if isinstance(shape, (list, tuple)) else ())):
-        raise ArgumentTypeError(f"Shapes are integers, got {shape!r}")
     return [int(size) for size in sizes if size is not None]
 
 

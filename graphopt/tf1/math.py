@@ -491,7 +491,7 @@ def _reduce(function: Any, kind: str, x: Any, axis: Any, keepdims: Any, name: st
         tensor = convert_to_tensor(axis)
         value = tensor.builder.static_value(tensor)
         if value is None or (isinstance(value, tuple) and None in value):
-            return reduce_along(x, tensor, kind=kind, keepdims=kept, name=name)
+            return reduce_along(x, tensor, kind=kind, keepdims=kept, name=name or kind.title())
         axis = value
     return function(x, axis=axis, keepdims=kept, name=name)
 
