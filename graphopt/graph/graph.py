@@ -147,7 +147,8 @@ class Graph:
 
     def adopt(self, tensor: Tensor) -> Tensor:
         """Refuse a tensor of another graph (a branch of a `cond` captures it)."""
-        tensor.graph.check_not_finalized()
+        if tensor.graph.outer is not None:
+            tensor.graph.check_not_finalized()
         raise ArgumentError(f"Tensor {tensor} must be from the same graph as the other operands, or the default graph.")
 
     def sources_of(self, operation: Operation) -> tuple[Tensor, ...]:

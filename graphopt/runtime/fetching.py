@@ -12,6 +12,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import Graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.sparse_tensor import SparseTensor, SparseTensorValue
 
 Element = Tensor | Operation
 Assemble = Callable[[list[Any]], Any]
@@ -53,6 +54,10 @@ class Fetches:
             return self._mapping(structure)
         if isinstance(structure, IndexedSlices):
             return self._slices(structure)
+        if isinstance(structure, SparseTensor):
+            return self._sparse(structure)
+        if hasattr(type(structure), "__attrs_attrs__"):
+            return self._attributes(structure)
         element = self._element(structure)
         if isinstance(element, Operation):
             self._position(element)
@@ -88,6 +93,16 @@ class Fetches:
         values_at, indices_at = self._position(structure.values), self._position(structure.indices)
         shape_at = None if structure.dense_shape is None else self._position(self._element(structure.dense_shape))
         return lambda values: IndexedSlicesValue(values[values_at], values[indices_at], None if shape_at is None else values[shape_at])
+
+    def _sparse(self, structure: SparseTensor) -> Assemble:
+        parts = [self._position(part) for part in (structure.indices, structure.values, structure.dense_shape)]
+        return lambda values: SparseTensorValue(*[values[part] for part in parts])
+
+    def _attributes(self, structure: Any) -> Assemble:
+        """Take apart an object of a class made with attrs."""
+        kind = type(structure)
+        parts = [self._take_apart(getattr(structure, field.name)) for field in kind.__attrs_attrs__]
+        return lambda values: kind(*[part(values) for part in parts])
 
     def _element(self, fetch: Any) -> Element:
         if fetch is None:
@@ -145,6 +160,8 @@ def _feed_parts(graph: Graph, key: Any, value: Any) -> list[tuple[Tensor, Any]]:
     if isinstance(key, IndexedSlices):
         parts = [(key.values, value[0]), (key.indices, value[1])]
         return parts if key.dense_shape is None else [*parts, (key.dense_shape, value[2])]
+    if isinstance(key, SparseTensor):
+        return list(zip((key.indices, key.values, key.dense_shape), value, strict=True))
     try:
         tensor: Tensor = graph.as_graph_element(key, allow_operation=False)
     except (TypeError, ValueError, KeyError) as error:

@@ -15,7 +15,7 @@ def test_it_is_made_once() -> None:
     assert tf.get_collection(tf.GraphKeys.GLOBAL_STEP) == [step]
     assert tf.global_variables() == [step]
     assert tf.train.get_global_step() is tf.train.get_or_create_global_step() is step
-    with pytest.raises(ValueError, match='"global_step" already exists.'):
+    with pytest.raises(ValueError, match='"global_step" already exists'):
         tf.train.create_global_step()
 
 

@@ -59,6 +59,42 @@ def test_sparse_slices_come_back_by_parts():
         assert value.dense_shape.tolist() == [4, 2]
 
 
+def test_sparse_tensors_are_fetched_and_fed_by_parts():
+    values = tf.placeholder(tf.float32, [None])
+    sparse = tf.SparseTensor(indices=[[0, 1], [2, 0]], values=values, dense_shape=[3, 4])
+    with tf.Session() as session:
+        got = session.run(sparse, {values: [5.0, 6.0]})
+        assert type(got) is tf.SparseTensorValue
+        assert got.indices.tolist() == [[0, 1], [2, 0]]
+        assert got.values.tolist() == [5.0, 6.0]
+        assert got.dense_shape.tolist() == [3, 4]
+        again = session.run(sparse.values, {sparse: ([[0, 0], [0, 1]], [7.0], [1, 2])})
+        assert again.tolist() == [7.0]
+
+
+class _Fields:
+    """Looks like a class made with attrs, without needing the package."""
+
+    class _Field:
+        def __init__(self, name):
+            self.name = name
+
+    __attrs_attrs__ = (_Field("a"), _Field("b"))
+
+    def __init__(self, a, b):
+        self.a = a
+        self.b = b
+
+
+def test_objects_of_attrs_classes_keep_their_structure():
+    t = tf.constant(3.0)
+    with tf.Session() as session:
+        got = session.run(_Fields(t, [t, t.op]))
+        assert type(got) is _Fields
+        assert got.a == 3.0
+        assert got.b == [3.0, None]
+
+
 def test_fetched_arrays_belong_to_the_caller():
     v = tf.Variable(np.zeros(3, np.float32))
     c = tf.constant([1.0, 2.0])
