@@ -231,13 +231,16 @@ def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], c
 
 
 def carry_out_all(operations: Sequence[Operation], values: dict[Tensor, Any], context: Context, awaited: set[Operation]) -> None:
-    """Carry out operations in order. What others wait for, or the caller asked for (`awaited`), must not fail, used or not."""
+    """Carry out operations in order. None may fail, whether or not its value is used.
+
+    Most operations can only fail when their shapes don't fit, and those are looked at when they are `awaited` (asked for by the caller,
+    or by a control edge); what is declared to fail is always looked at.
+    """
     awaited = awaited.union(*[operation._control_inputs for operation in operations])
     for operation in operations:
         carry_out(operation, values, context)
-        if operation in awaited and operation.opdef.fallible and operation.opdef.discharge is None:
-            for tensor in operation.outputs:
-                context.check(values[tensor])
+        if operation.opdef.discharge is None and operation.outputs and (operation.opdef.fallible or operation in awaited):
+            context.check(values[operation.outputs[0]])
 
 
 def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context) -> None:

@@ -59,12 +59,14 @@ def histogram_of(x: np.ndarray[Any, Any], op_name: str = "") -> HistogramProto:
     is_kept = counts > 0
     is_kept[:-1] |= counts[1:] > 0
     is_kept[-1] = True
+    with np.errstate(over="ignore"):
+        total, squares = float(exact.sum()), float(np.dot(exact, exact))
     return HistogramProto(
         float(exact[0]),
         float(exact[-1]),
         float(exact.size),
-        float(exact.sum()),
-        float(np.dot(exact, exact)),
+        total,
+        squares,
         BUCKET_LIMITS[is_kept].tolist(),
         counts[is_kept].astype(np.float64).tolist(),
     )

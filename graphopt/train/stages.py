@@ -6,7 +6,7 @@ A gradient is a tensor, sparse rows or None; `map_values` handles all three, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphopt.errors import ArgumentError
@@ -38,7 +38,7 @@ class Stage:
     name: str
     settings: Mapping[str, Any]
     function: Callable[[Pairs], Pairs]
-    location: Location = field(default_factory=user_location)
+    location: Location
 
     def __call__(self, pairs: Pairs) -> Pairs:
         """Return what the stage makes of the pairs."""
@@ -121,13 +121,13 @@ def location_of(function: Any) -> Location:
 
 def noise_stage(scale: Any) -> Stage:
     """Return the stage that adds noise."""
-    return Stage("add noise", {"scale": scale}, lambda pairs: add_noise(pairs, scale))
+    return Stage("add noise", {"scale": scale}, lambda pairs: add_noise(pairs, scale), user_location())
 
 
 def multiplier_stage(multipliers: Mapping[Any, Any]) -> Stage:
     """Return the stage that multiplies the gradients of some variables."""
     shown = {getattr(key, "name", key): value for key, value in multipliers.items()}
-    return Stage("multiply gradients", {"multipliers": shown}, lambda pairs: multiply_gradients(pairs, multipliers))
+    return Stage("multiply gradients", {"multipliers": shown}, lambda pairs: multiply_gradients(pairs, multipliers), user_location())
 
 
 def clip_stage(clip_gradients: Any) -> Stage:
@@ -137,7 +137,9 @@ def clip_stage(clip_gradients: Any) -> Stage:
       ValueError: for anything but a float or a function.
     """
     if isinstance(clip_gradients, float):
-        return Stage("clip by global norm", {"clip_norm": clip_gradients}, lambda pairs: clip_by_norm(pairs, clip_gradients))
+        return Stage(
+            "clip by global norm", {"clip_norm": clip_gradients}, lambda pairs: clip_by_norm(pairs, clip_gradients), user_location()
+        )
     if callable(clip_gradients):
         settings = getattr(clip_gradients, "settings", {})
         name = getattr(clip_gradients, "stage_name", None) or f"clip by {getattr(clip_gradients, '__name__', repr(clip_gradients))}"

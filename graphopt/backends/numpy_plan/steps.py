@@ -96,4 +96,4 @@ def is_fresh(node: Node, plan: Plan) -> bool:
         return False
     if node.dtype is dtypes.string:
         return True
-    return sum([base_of(output.node) is node for output in plan.program.outputs]) == 1
+    return sum([base_of(output.node) is node for output in plan.program.outputs if output.kind != "effect"]) == 1

@@ -65,7 +65,7 @@ def _kept_bases(program: Program) -> dict[Node, set[str]]:
         base = base_of(node)
         if kind == "update":
             kept.setdefault(base, set()).add(name)
-        elif base.op is INPUT:
+        elif base.op is INPUT and kind != "effect":
             kept.setdefault(base, set()).add("")
     return kept
 
@@ -140,7 +140,7 @@ class _Placing:
                         self.last[item] = position
         for output in program.outputs:
             item = self.item_of.get(base_of(output.node))
-            if item is not None:
+            if item is not None and output.kind != "effect":
                 self.last[item] = len(self.units)
 
     def place_all(self) -> tuple[dict[Node, Slice], dict[Bundle, Slice], int]:

@@ -19,6 +19,6 @@ def _is_idle(output: Output) -> bool:
     node = output.node
     if output.kind == "update":
         return node.op is INPUT and node.attributes["name"] == output.name and node.attributes["kind"] in ("variable", "counter")
-    if output.kind != "effect" or node.op is INPUT or node.op is ITEM:
+    if output.kind != "effect" or node.op is INPUT:
         return False
-    return node.is_constant or not is_fallible(node)
+    return node.is_constant or not is_fallible(node.inputs[0] if node.op is ITEM else node)
