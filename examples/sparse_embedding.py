@@ -40,7 +40,7 @@ def main():
     loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=shared, logits=score))
     (gradient,) = tf.gradients(loss, [table])
     step = tf.train.get_or_create_global_step()
-    train_op = tf.contrib.layers.optimize_loss(loss, step, 0.5, "Adagrad", clip_gradients=5.0)
+    train_op = tf.contrib.layers.optimize_loss(loss, step, 3.0, "Adagrad", clip_gradients=5.0)
 
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -11,6 +11,7 @@ from graphopt.compiler.passes.prune import prune
 from graphopt.compiler.passes.simplify import simplify
 from graphopt.compiler.passes.specialize import specialize
 from graphopt.config import settings
+from graphopt.errors import OpError
 from graphopt.ir.nested import has_programs, map_nested
 from graphopt.ir.program import Program
 from graphopt.ir.text import format_program
@@ -46,11 +47,14 @@ def optimize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> P
 
 
 def _optimize_nested(program: Program) -> Program:
-    """Run the passes on a program inside a node, and on those inside of it."""
-    program = map_nested(program, _optimize_nested)
-    for _, run_pass in PASSES if settings().optimize > 0 else PASSES[:1]:
-        program = run_pass(program)
-    return program
+    """Run the passes on a program inside a node, and on those inside of it. One that must fail is left to fail if it is run."""
+    optimized = map_nested(program, _optimize_nested)
+    try:
+        for _, run_pass in PASSES if settings().optimize > 0 else PASSES[:1]:
+            optimized = run_pass(optimized)
+    except OpError:
+        return program
+    return optimized
 
 
 def _after(name: str, program: Program) -> Program:

@@ -37,7 +37,7 @@ def run_program(program: Program, inputs: Mapping[str, Any], xp: Any = np) -> li
     >>> run_program(Program([Output("fetch", "y", x + x)]), {"feed x": np.float32([1, 2])})[0].tolist()
     [2.0, 4.0]
     """
-    return _prepared(program).run(inputs, xp)
+    return _prepared(program, id(program.origins)).run(inputs, xp)
 
 
 class _Prepared:
@@ -70,7 +70,8 @@ class _Prepared:
 
 
 @functools.lru_cache(maxsize=512)
-def _prepared(program: Program) -> _Prepared:
+def _prepared(program: Program, origins: int) -> _Prepared:
+    # Equal programs may come from different operations.
     return _Prepared(program)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from graphopt.errors import GraphOptError, InvalidArgumentError
 from graphopt.ir.node import CONST, INPUT, Node, intern
 
 
@@ -101,6 +102,9 @@ def rebuild(
 
     Returns:
       The new program; its nodes inherit the origin of those they replace.
+
+    Raises:
+      InvalidArgumentError: when operands turn out not to fit together.
     """
     changed: dict[Node, Node] = {}
     origins = dict(program.origins)
@@ -113,7 +117,11 @@ def rebuild(
                 if source in changed:
                     inputs = tuple([changed.get(other, other) for other in inputs])
                     break
-            result = replace_node(node, inputs)
+            try:
+                result = replace_node(node, inputs)
+            except GraphOptError as error:
+                # More is known of the shapes than before, and they don't fit: the run would fail there.
+                raise InvalidArgumentError(None, origins.get(node), str(error).split("\n")[0]) from None
         if result is not node:
             changed[node] = result
             if node in origins:

@@ -106,7 +106,7 @@ def get_variables_by_name(given_name: str, scope: Any = None) -> list[Any]:
     >>> tf.contrib.framework.get_variables_by_name("w") == [w]
     True
     """
-    return get_variables(scope, f"/{given_name}:|^{given_name}:")
+    return get_variables(scope, f"/{given_name}:" if scope else f"/{given_name}:|^{given_name}:")
 
 
 def get_variables_by_suffix(suffix: str, scope: Any = None) -> list[Any]:

@@ -157,8 +157,8 @@ def sparse_softmax_cross_entropy_with_logits(_sentinel: Any = None, labels: Any 
       InvalidArgumentError: at run time, for a label that is no class.
 
     >>> with tf.Session() as sess:
-    ...     sess.run(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0], logits=[[0.0, 0.0]])).item() == float(np.float32(np.log(2)))
-    True
+    ...     round(sess.run(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0], logits=[[0.0, 0.0]])).item(), 3)
+    0.693
     """
     _check_named("sparse_softmax_cross_entropy_with_logits", _sentinel, labels, logits)
     with name_scope(name, "SparseSoftmaxCrossEntropyWithLogits", [labels, logits]) as scope:

@@ -44,7 +44,7 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
             inner = {
                 tuple(key.split(" ", 1)): source.tensor_type for key, source in zip(current.attributes["reads"], inputs[1:], strict=True)
             }
-            return with_programs(current, lambda nested: specialize(nested, inner))
+            return with_programs(current, lambda nested: _specialize_branch(nested, inner))
         find = current.op.value_from_types
         value = None if find is None else find(*[source.tensor_type for source in inputs], **current.attributes)
         return current if value is None else constant_node(value)
@@ -54,6 +54,14 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         return rebuild(program, replace_node, replace_input)
     finally:
         CURRENT.reset(token)
+
+
+def _specialize_branch(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
+    """Return a nested program for these types; where they don't fit it stays as it is, and fails if it is run."""
+    try:
+        return specialize(program, types)
+    except OpError:
+        return program
 
 
 def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> OpError:

@@ -184,7 +184,9 @@ def test_a_type_without_gradient_by_nature(x):
 
 @pytest.fixture
 def without_rule():
-    op = define_op("without_rule(x: float) -> like(x)", kernel=lambda xp, x: x, tf_name="WithoutRule", doc="An op whose gradient nobody wrote.")
+    op = define_op(
+        "without_rule(x: float) -> like(x)", kernel=lambda xp, x: x, tf_name="WithoutRule", doc="An op whose gradient nobody wrote."
+    )
     yield op
     del REGISTRY["without_rule"]
 
@@ -218,7 +220,11 @@ def test_a_missing_gradient_and_what_registers_one(without_rule, graph, x):
             KeyError,
             "Registering two gradient with name 'TestWrongCount'! (Previous registration was in test_gradients.py:",
         ),
-        (lambda x: tf.RegisterGradient("Square")(_twice), KeyError, "Registering two gradient with name 'Square'! (Previous registration was in the block of"),
+        (
+            lambda x: tf.RegisterGradient("Square")(_twice),
+            KeyError,
+            "Registering two gradient with name 'Square'! (Previous registration was in the block of",
+        ),
         (lambda x: tf.NoGradient("MatMul"), KeyError, "Registering two gradient with name 'MatMul'!"),
     ],
 )

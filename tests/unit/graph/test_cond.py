@@ -397,7 +397,9 @@ def test_exclusive_cases():
     x = tf.placeholder(tf.int32, [])
     y = tf.case({x < 3: lambda: 10.0, x < 5: lambda: 20.0}, default=lambda: 0.0, exclusive=True)
     assert run(y, {x: 4}) == 20.0
-    with pytest.raises(tf.errors.InvalidArgumentError, match="exclusive=True: more than 1 conditions \\(Less:0, Less_1:0\\) evaluated as True"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="exclusive=True: more than 1 conditions \\(Less:0, Less_1:0\\) evaluated as True"
+    ):
         run(y, {x: 1})
 
 
@@ -423,17 +425,33 @@ def test_no_case_without_a_default():
         (lambda p, x: tf.cond(p, lambda: x, lambda: x, fn1=lambda: x), ValueError, "Cannot specify both 'fn1' and 'true_fn'"),
         (lambda p, x: tf.cond(p, lambda: None, lambda: x), ValueError, "true_fn must have a return value."),
         (lambda p, x: tf.cond(p, lambda: x, lambda: None), ValueError, "false_fn must have a return value."),
-        (lambda p, x: tf.cond(p, lambda: 1, lambda: 1.0), ValueError, "Outputs of true_fn and false_fn must have the same type: int32, float32"),
-        (lambda p, x: tf.cond(p, lambda: [x, x], lambda: x), ValueError, "Incompatible return values of true_fn and false_fn: The two structures"),
+        (
+            lambda p, x: tf.cond(p, lambda: 1, lambda: 1.0),
+            ValueError,
+            "Outputs of true_fn and false_fn must have the same type: int32, float32",
+        ),
+        (
+            lambda p, x: tf.cond(p, lambda: [x, x], lambda: x),
+            ValueError,
+            "Incompatible return values of true_fn and false_fn: The two structures",
+        ),
         (lambda p, x: tf.cond(p, lambda: [x, x], lambda: [x, x, x]), ValueError, "don't have the same number of elements."),
-        (lambda p, x: tf.cond(p, lambda: [x, x], lambda: (x, x)), TypeError, "Incompatible return types of true_fn and false_fn: The two structures"),
+        (
+            lambda p, x: tf.cond(p, lambda: [x, x], lambda: (x, x)),
+            TypeError,
+            "Incompatible return types of true_fn and false_fn: The two structures",
+        ),
         (lambda p, x: tf.cond(p, lambda: {"a": x}, lambda: {"b": x}), ValueError, "The two dictionaries don't have the same set of keys"),
         (
             lambda p, x: tf.cond(p, lambda: tf.IndexedSlices(x, tf.constant([0])), lambda: x),
             ValueError,
             "Incompatible return values of true_fn and false_fn: sparse rows and a dense tensor.",
         ),
-        (lambda p, x: tf.cond(x, lambda: x, lambda: x), TypeError, "Value passed to parameter 'pred' has DataType float32 not in list of allowed values: bool"),
+        (
+            lambda p, x: tf.cond(x, lambda: x, lambda: x),
+            TypeError,
+            "Value passed to parameter 'pred' has DataType float32 not in list of allowed values: bool",
+        ),
         (lambda p, x: tf.cond(x > 0.0, lambda: x, lambda: x), ValueError, "Shape must be rank 0 but is rank 1"),
         (lambda p, x: tf.case(p), TypeError, "fns must be a list, 2-tuple, or dict"),
         (lambda p, x: tf.case([p]), TypeError, "Each entry in pred_fn_pairs must be a 2-tuple"),

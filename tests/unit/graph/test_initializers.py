@@ -134,7 +134,11 @@ def test_a_configuration():
 @pytest.mark.parametrize(
     ("make", "kind", "message"),
     [
-        (lambda: tf.constant_initializer(tf.constant(1.0)), TypeError, "Invalid type for initial value: <class 'graphopt.graph.operation.Tensor'>"),
+        (
+            lambda: tf.constant_initializer(tf.constant(1.0)),
+            TypeError,
+            "Invalid type for initial value: <class 'graphopt.graph.operation.Tensor'>",
+        ),
         (lambda: tf.constant_initializer([1, 2, 3])([2]), ValueError, "Too many elements provided. Needed at most 2, but received 3"),
         (lambda: tf.constant_initializer([1, 2], verify_shape=True)([2, 1]), TypeError, "Expected Tensor's shape: (2, 1), got (2,)."),
         (lambda: tf.random_normal_initializer(dtype=tf.int32), ValueError, "Expected floating point type, got <dtype: 'int32'>."),
@@ -143,7 +147,11 @@ def test_a_configuration():
         (lambda: tf.variance_scaling_initializer(distribution="even"), ValueError, "Invalid `distribution` argument: even"),
         (lambda: tf.orthogonal_initializer()([3]), ValueError, "The tensor to initialize must be at least two-dimensional"),
         (lambda: initializers.Identity()([3]), ValueError, "Identity matrix initializer can only be used for 2D matrices."),
-        (lambda: initializers.ConvolutionDeltaOrthogonal()([3, 3]), ValueError, "must be at least three-dimensional and at most five-dimensional"),
+        (
+            lambda: initializers.ConvolutionDeltaOrthogonal()([3, 3]),
+            ValueError,
+            "must be at least three-dimensional and at most five-dimensional",
+        ),
         (lambda: initializers.ConvolutionDeltaOrthogonal()([3, 4, 3]), ValueError, "In_filters cannot be greater than out_filters."),
     ],
 )

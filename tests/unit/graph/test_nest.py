@@ -35,12 +35,20 @@ def test_map():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: pack_sequence_as([1, 2], [1]), ValueError, "Could not pack sequence. Structure had 2 elements, but flat_sequence had 1 elements."),
+        (
+            lambda: pack_sequence_as([1, 2], [1]),
+            ValueError,
+            "Could not pack sequence. Structure had 2 elements, but flat_sequence had 1 elements.",
+        ),
         (lambda: flatten({1: 0, "a": 0}), TypeError, "nest only supports dicts with sortable keys."),
         (lambda: assert_same_structure([1], 1), ValueError, "The two structures don't have the same nested structure."),
         (lambda: assert_same_structure([1], (1,)), TypeError, "The two structures don't have the same sequence type."),
         (lambda: assert_same_structure([1], [1, 2]), ValueError, "The two structures don't have the same number of elements."),
-        (lambda: assert_same_structure({"a": 1}, {"b": 1}), ValueError, "The two dictionaries don't have the same set of keys: ['a'] and ['b']."),
+        (
+            lambda: assert_same_structure({"a": 1}, {"b": 1}),
+            ValueError,
+            "The two dictionaries don't have the same set of keys: ['a'] and ['b'].",
+        ),
         (lambda: map_structure(max, [1], [[1]]), ValueError, "The two structures don't have the same nested structure."),
     ],
 )

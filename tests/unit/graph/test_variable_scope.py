@@ -142,9 +142,7 @@ def test_a_variable_that_exists():
 
 
 def test_a_variable_that_is_missing():
-    rule = (
-        "Variable a/w does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
-    )
+    rule = "Variable a/w does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
     with tf.variable_scope("a", reuse=True), pytest.raises(ValueError, match=re.escape(rule)):
         tf.get_variable("w", [1])
 
@@ -205,7 +203,10 @@ def test_the_default_initializer_of_floats_is_glorot_uniform():
     ("arguments", "message"),
     [
         ({"shape": [1], "initializer": 2.0}, "If initializer is a constant, do not specify shape."),
-        ({"initializer": 2.0, "dtype": tf.float64}, "Initializer type '<dtype: 'float32'>' and explicit dtype '<dtype: 'float64'>' don't match."),
+        (
+            {"initializer": 2.0, "dtype": tf.float64},
+            "Initializer type '<dtype: 'float32'>' and explicit dtype '<dtype: 'float64'>' don't match.",
+        ),
         ({"shape": [None]}, "The initializer passed is not valid."),
         ({"initializer": tf.zeros_initializer()}, "The initializer passed is not valid."),
         ({"shape": [1], "custom_getter": 3}, "Passed a custom_getter which is not callable: 3"),
@@ -338,7 +339,12 @@ def test_names_of_slots():
     with tf.variable_scope(None, "OptimizeLoss"):
         slots = [create_zeros_slot(w, "Adam"), create_zeros_slot(w, "Adam"), create_slot(w, tf.constant([1.0, 2.0]), "Momentum")]
         slots.append(create_slot_with_initializer(w, tf.ones_initializer(), [3], tf.float32, "Adam"))
-    assert [s.name for s in slots] == ["OptimizeLoss/test/Adam:0", "OptimizeLoss/test/Adam_1:0", "OptimizeLoss/test/Momentum:0", "OptimizeLoss/test/Adam_2:0"]
+    assert [s.name for s in slots] == [
+        "OptimizeLoss/test/Adam:0",
+        "OptimizeLoss/test/Adam_1:0",
+        "OptimizeLoss/test/Momentum:0",
+        "OptimizeLoss/test/Adam_2:0",
+    ]
     assert [s.dtype for s in slots] == [tf.float64, tf.float64, tf.float32, tf.float32]
     assert not any(s.trainable for s in slots)
     assert all(s in tf.global_variables() for s in slots)

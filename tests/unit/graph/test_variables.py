@@ -32,7 +32,11 @@ def test_operations_of_a_variable(graph):
 
 def test_names_follow_the_name_scope():
     with tf.name_scope("s"):
-        assert [tf.Variable(1.0).name, tf.Variable(1.0).name, tf.Variable(1.0, name="v").name] == ["s/Variable:0", "s/Variable_1:0", "s/v:0"]
+        assert [tf.Variable(1.0).name, tf.Variable(1.0).name, tf.Variable(1.0, name="v").name] == [
+            "s/Variable:0",
+            "s/Variable_1:0",
+            "s/v:0",
+        ]
 
 
 def test_initial_values(session):
@@ -68,7 +72,10 @@ def test_collections(graph):
     ("arguments", "message"),
     [
         ({}, "initial_value must be specified."),
-        ({"initial_value": 1.0, "collections": "mine"}, "collections argument to Variable constructor must be a list, tuple, or set. Got mine"),
+        (
+            {"initial_value": 1.0, "collections": "mine"},
+            "collections argument to Variable constructor must be a list, tuple, or set. Got mine",
+        ),
         ({"initial_value": 1.0, "constraint": 3}, "The `constraint` argument must be a callable."),
     ],
 )
@@ -89,7 +96,9 @@ def test_an_initial_value_of_unknown_shape(session):
 
 
 def test_an_initial_value_from_inside_a_branch():
-    with pytest.raises(ValueError, match="Initializer for variable v is from inside a control-flow construct, such as a loop or conditional."):
+    with pytest.raises(
+        ValueError, match="Initializer for variable v is from inside a control-flow construct, such as a loop or conditional."
+    ):
         tf.cond(tf.constant(True), lambda: tf.Variable(tf.constant(1.0), name="v").value(), lambda: 1.0)
 
 
@@ -189,7 +198,9 @@ def test_an_assignment_of_another_shape(session):
     x = tf.placeholder(tf.float32, [None])
     late = v.assign(x)
     session.run(v.initializer)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape("Assign requires shapes of both tensors to match. lhs shape= [2] rhs shape= [3]")):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=re.escape("Assign requires shapes of both tensors to match. lhs shape= [2] rhs shape= [3]")
+    ):
         session.run(late, {x: [1.0, 2.0, 3.0]})
     assert session.run(v).tolist() == [1.0, 2.0]
 

@@ -37,7 +37,12 @@ def test_results_share_memory_with_nothing():
     given = np.float32([1.0, 2.0])
     view = reshape_op(X, np.array([2, 1], np.int32))
     made = add(X, X)
-    program = Program([Output("fetch", str(i), node) for i, node in enumerate([X, view, constant_node(given), made, made, reshape_op(made, np.array([1, 2], np.int32))])])
+    program = Program(
+        [
+            Output("fetch", str(i), node)
+            for i, node in enumerate([X, view, constant_node(given), made, made, reshape_op(made, np.array([1, 2], np.int32))])
+        ]
+    )
     results = run_program(program, {"feed x": given})
     for i, result in enumerate(results):
         assert not np.shares_memory(result, given)

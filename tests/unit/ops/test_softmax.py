@@ -107,6 +107,14 @@ def test_second_order_of_a_cross_entropy(kind: str) -> None:
     np.testing.assert_allclose(second, (up - down) / (2 * step), rtol=1e-5, atol=1e-8)
 
 
+def test_the_gradient_for_logits_depends_on_the_labels() -> None:
+    # TensorFlow leaves this part of the second order out.
+    z, y = tensor(LOGITS), tensor(LABELS)
+    loss = nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=z)
+    direction = normal(4, 3)
+    np.testing.assert_allclose(run(gradients(gradients(loss, z)[0], y, grad_ys=[tensor(direction)])[0]), -direction)
+
+
 @pytest.mark.parametrize("axis", [0, 1, -3])
 def test_softmax_cross_entropy_over_another_axis(axis: int) -> None:
     z = normal(2, 3, 4)

@@ -55,7 +55,9 @@ def test_comparisons_with_zero(name, sign, good, bad):
     x = tf.placeholder(tf.float32, [], name="x")
     check = getattr(checks, name)(x)
     assert run(check, {x: good}) is None
-    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape(f"[Condition x {sign} 0 did not hold element-wise:] [x (x:0) = ] [{bad}]")):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=re.escape(f"[Condition x {sign} 0 did not hold element-wise:] [x (x:0) = ] [{bad}]")
+    ):
         run(check, {x: bad})
 
 
@@ -117,7 +119,9 @@ def test_finite_numbers():
 def test_the_gradient_of_checked_numbers():
     x = tf.constant([0.0, 1.0])
     slope = tf.gradients(tf.sqrt(tf.check_numerics(x, "x")), x)[0]
-    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape("Not a number (NaN) or infinity (Inf) values detected in gradient.")):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=re.escape("Not a number (NaN) or infinity (Inf) values detected in gradient.")
+    ):
         run(slope)
 
 

@@ -48,7 +48,12 @@ def test_a_python_function_is_called_once_a_run():
         (lambda: 1 / 0, tf.float32, tf.errors.UnknownError, "ZeroDivisionError: division by zero"),
         (lambda: int("x"), tf.float32, tf.errors.InvalidArgumentError, "ValueError: invalid literal for int()"),
         (lambda: next(iter([])), tf.float32, tf.errors.OutOfRangeError, "StopIteration"),
-        (lambda: np.float64(1.0), tf.float32, tf.errors.InvalidArgumentError, "0-th value returned by pyfunc is float64, but expects float32"),
+        (
+            lambda: np.float64(1.0),
+            tf.float32,
+            tf.errors.InvalidArgumentError,
+            "0-th value returned by pyfunc is float64, but expects float32",
+        ),
         (lambda: (np.float32(1.0),) * 2, tf.float32, tf.errors.InvalidArgumentError, "pyfunc returned 2 values, expected 1"),
     ],
 )

@@ -21,7 +21,9 @@ def test_placeholders():
     assert (x.name, x.dtype, x.shape.as_list()) == ("x:0", tf.float32, [None, 2])
     assert tf.placeholder("int64").dtype is tf.int64
     assert tf.placeholder(tf.float32).shape.ndims is None
-    with pytest.raises(tf.errors.InvalidArgumentError, match=re.escape("You must feed a value for placeholder tensor 'x' with dtype float and shape [?,2]")):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=re.escape("You must feed a value for placeholder tensor 'x' with dtype float and shape [?,2]")
+    ):
         run(x)
     default = tf.placeholder_with_default([1.0], [None])
     assert [run(default).tolist(), run(default, {default: [1.0, 2.0]}).tolist()] == [[1.0], [1.0, 2.0]]
@@ -35,7 +37,12 @@ def test_writes_with_tensorflows_arguments():
     assert run(tf.scatter_update(v, [1], [9.0], False, "rows")).tolist() == [1.0, 9.0]
     n = tf.Variable(0)
     assert run(tf.count_up_to(n, 3, name="count")) == 0
-    assert [op.name for op in tf.get_default_graph().get_operations() if op.name in ("set", "more", "rows", "count")] == ["set", "more", "rows", "count"]
+    assert [op.name for op in tf.get_default_graph().get_operations() if op.name in ("set", "more", "rows", "count")] == [
+        "set",
+        "more",
+        "rows",
+        "count",
+    ]
 
 
 def test_convert_to_tensor():

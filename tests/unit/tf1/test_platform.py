@@ -25,16 +25,48 @@ def values():
 
 def test_defaults(values):
     values.mark_as_parsed()
-    assert values.flag_values_dict() == {"name": "x", "steps": 10, "rate": 0.5, "fast": False, "noisy": True, "parts": ["a"], "mode": "train"}
+    assert values.flag_values_dict() == {
+        "name": "x",
+        "steps": 10,
+        "rate": 0.5,
+        "fast": False,
+        "noisy": True,
+        "parts": ["a"],
+        "mode": "train",
+    }
     assert list(values) == ["name", "steps", "rate", "fast", "noisy", "parts", "mode"]
     assert "name" in values
     assert values["name"].text == "a name"
 
 
 def test_a_command_line(values):
-    left = values(["prog", "--name=y", "-steps", "3", "file", "--rate", "1e-3", "--fast", "--nonoisy", "--parts=a, b", "--mode=test", "--", "--steps=9"])
+    left = values(
+        [
+            "prog",
+            "--name=y",
+            "-steps",
+            "3",
+            "file",
+            "--rate",
+            "1e-3",
+            "--fast",
+            "--nonoisy",
+            "--parts=a, b",
+            "--mode=test",
+            "--",
+            "--steps=9",
+        ]
+    )
     assert left == ["prog", "file", "--steps=9"]
-    assert values.flag_values_dict() == {"name": "y", "steps": 3, "rate": 1e-3, "fast": True, "noisy": False, "parts": ["a", "b"], "mode": "test"}
+    assert values.flag_values_dict() == {
+        "name": "y",
+        "steps": 3,
+        "rate": 1e-3,
+        "fast": True,
+        "noisy": False,
+        "parts": ["a", "b"],
+        "mode": "test",
+    }
     assert values["steps"].present == 1
 
 
@@ -103,7 +135,10 @@ def test_app_run(monkeypatch):
     try:
         seen = []
         with pytest.raises(SystemExit) as caught:
-            tf.app.run(lambda argv: seen.append((argv, tf.app.flags.FLAGS.graphopt_test_steps)) or 3, argv=["prog", "--graphopt_test_steps=5", "rest"])
+            tf.app.run(
+                lambda argv: seen.append((argv, tf.app.flags.FLAGS.graphopt_test_steps)) or 3,
+                argv=["prog", "--graphopt_test_steps=5", "rest"],
+            )
         assert caught.value.code == 3
         assert seen == [(["prog", "rest"], 5)]
         main = sys.modules["__main__"]
