@@ -69,17 +69,6 @@ def compare(calls: Mapping[str, Callable[[], object]], *, repeats: int = 30) -> 
     return [Measurement(name, tuple(samples[name]), counts[name]) for name in calls]
 
 
-def measure_once(name: str, make_call: Callable[[], Callable[[], object]], *, repeats: int = 5) -> Measurement:
-    """Return the time of a first call: `make_call()` prepares a fresh one for each repeat and is not timed."""
-    samples = []
-    for _ in range(repeats):
-        call = make_call()
-        gc.collect()
-        with collector_off():
-            samples.append(seconds_per_call(call, 1))
-    return Measurement(name, tuple(samples), 1)
-
-
 def calls_for(call: Callable[[], object]) -> int:
     """Return how many calls last `MIN_SECONDS`; calls it a few times, which is the warm-up as well."""
     count = 1

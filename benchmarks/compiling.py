@@ -86,9 +86,8 @@ def main() -> None:
     for row in rows:
         count = row["operations"]
         total = row["record_s"] + row["first_run_s"]
-        print(
-            f"{row['steps']:6.0f} {count:10.0f} {row['record_s'] / count * 1e6:7.1f} µs {row['compile_s'] / count * 1e6:14.1f} µs {total:15.2f} s"
-        )
+        record, compiled = row["record_s"] / count * 1e6, row["compile_s"] / count * 1e6
+        print(f"{row['steps']:6.0f} {count:10.0f} {record:7.1f} µs {compiled:14.1f} µs {total:15.2f} s")
     growth = (
         (rows[-1]["record_s"] + rows[-1]["compile_s"])
         / rows[-1]["operations"]

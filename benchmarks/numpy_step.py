@@ -22,7 +22,7 @@ CHECKED_STEPS = 20
 
 def build(settings: Settings) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Record the training op; return placeholders and op."""
-    inputs, hidden, classes = SIZES
+    inputs, _, _ = SIZES
     params = initial_params()
     images = tf.placeholder(tf.float32, [BATCH, inputs])
     labels = tf.placeholder(tf.int64, [BATCH])

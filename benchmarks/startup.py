@@ -41,7 +41,8 @@ def fresh(program: str) -> float:
     """Return the number that a program prints when it runs in a new process."""
     # As it is installed: with the bytecode that the first run (or pip) left behind.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+    return float(done.stdout)
 
 
 def main() -> None:
@@ -64,7 +65,8 @@ def main() -> None:
     medians = {name: statistics.median(taken) for name, taken in samples.items()}
     ratio = medians["import graphopt"] / medians["import numpy, networkx"]
     print(
-        f"import graphopt: {medians['import graphopt']:.3f} s (under {MAX_IMPORT_SECONDS}), {ratio:.2f} times import numpy, networkx (at most {MAX_IMPORT_RATIO})"
+        f"import graphopt: {medians['import graphopt']:.3f} s (under {MAX_IMPORT_SECONDS}), "
+        f"{ratio:.2f} times import numpy, networkx (at most {MAX_IMPORT_RATIO})"
     )
     print(f"digits graph built, compiled, first step run: {medians['first step']:.3f} s (under {MAX_FIRST_STEP_SECONDS})")
     if arguments.json:

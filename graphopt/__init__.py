@@ -185,11 +185,16 @@ from graphopt.tf1.control_flow import Print as Print
 from graphopt.tf1.control_flow import case as case
 from graphopt.tf1.control_flow import cond as cond
 from graphopt.tf1.control_flow import control_dependencies as control_dependencies
+from graphopt.tf1.control_flow import foldl as foldl
+from graphopt.tf1.control_flow import foldr as foldr
 from graphopt.tf1.control_flow import group as group
+from graphopt.tf1.control_flow import map_fn as map_fn
 from graphopt.tf1.control_flow import no_op as no_op
 from graphopt.tf1.control_flow import numpy_function as numpy_function
 from graphopt.tf1.control_flow import py_func as py_func
+from graphopt.tf1.control_flow import scan as scan
 from graphopt.tf1.control_flow import tuple as tuple
+from graphopt.tf1.control_flow import while_loop as while_loop
 from graphopt.tf1.control_flow import with_dependencies as with_dependencies
 from graphopt.tf1.framework import add_to_collection as add_to_collection
 from graphopt.tf1.framework import add_to_collections as add_to_collections

@@ -158,7 +158,7 @@ class Dimension:
         try:
             other_value = Dimension(other).value
         except TypeError:
-            return NotImplemented  # type: ignore[no-any-return]
+            return NotImplemented
         return Dimension(None if self._value is None or other_value is None else operation(self._value, other_value))
 
     def __add__(self, other: Any) -> Dimension:

@@ -57,7 +57,7 @@ def _if_vjp(g: Any, out: Any, pred: Any, *operands: Any, then_branch: Branch, el
 
 def _differentiate(branch: Branch, g: Any, out: Any, operands: Sequence[Tensor]) -> tuple[BranchGraph, list[Any]]:
     """Record the gradient of a branch; return its graph and a gradient (or None) for each operand."""
-    graph = BranchGraph(get_default_graph(), branch.graph.owner, Mirror(branch, tuple(operands), out))
+    graph = BranchGraph(get_default_graph(), branch.graph.owner, Mirror.of(branch, operands, out))
     pairs = [(output, gradient) for output, gradient in zip(branch.outputs, g, strict=True) if output is not None and gradient is not None]
     places = [i for i, inner in enumerate(branch.inputs) if inner is not None and inner.dtype.is_floating]
     found: list[Any] = [None] * len(operands)

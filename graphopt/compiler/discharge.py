@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from graphopt import shapes
+from graphopt.compiler.branching import Choice, Loop
 from graphopt.compiler.needed import needed_operations as needed_operations
 from graphopt.dtypes import bool_, int64
 from graphopt.errors import InvalidArgumentError, OpError
 from graphopt.graph.capture import Branch
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.bind import CURRENT
-from graphopt.ir.node import CONST, INPUT, NODES, Node, constant_node, input_node
+from graphopt.ir.node import NODES, Node, constant_node, input_node
 from graphopt.ir.program import Output, Program
 from graphopt.ir.types import TensorType
 from graphopt.ops import state
-from graphopt.ops.branch import UNUSED, choose
 from graphopt.ops.control import ensure_shape
 
 
@@ -70,11 +70,13 @@ class Context:
     Attributes:
       operation: the recorded operation whose turn it is.
       state: the current values.
+      used: the tensors that other operations of the run, or the caller, look at.
     """
 
     def __init__(self, run_state: State) -> None:
         self.state = run_state
         self.operation: Any = None
+        self.used: set[Tensor] = set()
 
     def ref(self) -> Reference:
         """Return the reference that the current (variable) operation gives."""
@@ -97,6 +99,9 @@ class Context:
         """Give the variable a new value; return it."""
         if validate_shape and ref.tensor_type.shape is not None:
             value = self._checked(ref, value)
+        if ref.name in self.state.written:
+            # Nobody sees the value that is overwritten, but it must not have failed.
+            self.check(self.state.written[ref.name])
         self.state.values[ref.name] = value
         self.state.written[ref.name] = value
         self.state.kinds[ref.name] = ("variable", ref.tensor_type)
@@ -161,14 +166,33 @@ class Context:
           pred: a bool node. operands: nodes and references, as the branches' inputs. then_branch, else_branch: recorded branches.
         """
         if pred.is_constant:
-            taken = carry_out_branch(then_branch if pred.value[()] else else_branch, operands, self)
+            taken = self.carry_out(then_branch if pred.value[()] else else_branch, operands)
             return tuple(
                 [
                     constant_node(np.zeros((), t.dtype.np)) if node is None else node
                     for node, t in zip(taken, self.operation.outputs, strict=True)
                 ]
             )
-        return _Choice(self, pred, operands, then_branch, else_branch).results
+        return Choice(self, pred, operands, then_branch, else_branch).results
+
+    def iterate(self, operands: Sequence[Any], count: int, cond_branch: Branch, body_branch: Branch) -> tuple[Node, ...]:
+        """Carry out a body as long as a condition holds at run time; return the results.
+
+        Args:
+          operands: nodes and references, as the branches' inputs; the first `count` are the loop variables.
+          cond_branch: gives the condition. body_branch: gives the next loop variables, then what is kept of each turn.
+        """
+        return Loop(self, operands, count, cond_branch, body_branch).results
+
+    def inside(self) -> Context:
+        """Return the context that a branch is carried out in."""
+        inner = Context(self.state.inside())
+        inner.operation = self.operation
+        return inner
+
+    def carry_out(self, branch: Branch, operands: Sequence[Any]) -> list[Node | None]:
+        """Carry out a branch here; return its results."""
+        return carry_out_branch(branch, operands, self)
 
 
 class Discharged:
@@ -211,7 +235,7 @@ def discharge(fetches: Sequence[Tensor | Operation], feeds: Mapping[Tensor, Tens
             run_state.fed[tensor.op.name] = fed
     with_nodes = CURRENT.set(NODES)
     try:
-        carry_out_all(needed_operations(fetches, feeds), values, context, {f for f in fetches if isinstance(f, Operation)})
+        carry_out_all(needed_operations(fetches, feeds), values, context, fetches)
         outputs = _outputs(fetches, values, context)
     finally:
         CURRENT.reset(with_nodes)
@@ -230,17 +254,22 @@ def _outputs(fetches: Iterable[Tensor | Operation], values: dict[Tensor, Any], c
     return list(outputs.values())
 
 
-def carry_out_all(operations: Sequence[Operation], values: dict[Tensor, Any], context: Context, awaited: set[Operation]) -> None:
+def carry_out_all(
+    operations: Sequence[Operation], values: dict[Tensor, Any], context: Context, wanted: Iterable[Tensor | Operation]
+) -> None:
     """Carry out operations in order. None may fail, whether or not its value is used.
 
-    Most operations can only fail when their shapes don't fit, and those are looked at when they are `awaited` (asked for by the caller,
+    Most operations can only fail when their shapes don't fit, and those are looked at when they are awaited (wanted by the caller,
     or by a control edge); what is declared to fail is always looked at.
     """
-    awaited = awaited.union(*[operation._control_inputs for operation in operations])
+    awaited = {w for w in wanted if isinstance(w, Operation)}.union(*[operation._control_inputs for operation in operations])
+    outer = context.used
+    context.used = {w for w in wanted if isinstance(w, Tensor)}.union(*[operation.inputs for operation in operations])
     for operation in operations:
         carry_out(operation, values, context)
         if operation.opdef.discharge is None and operation.outputs and (operation.opdef.fallible or operation in awaited):
             context.check(values[operation.outputs[0]])
+    context.used = outer
 
 
 def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context) -> None:
@@ -282,102 +311,7 @@ def carry_out_branch(branch: Branch, operands: Sequence[Any], context: Context) 
     """Carry out what the results of a branch need; return the results (None for those only another branch has)."""
     values = {inner: operand for inner, operand in zip(branch.inputs, operands, strict=True) if inner is not None}
     holder = context.operation
-    carry_out_all(needed_operations([t for t in branch.outputs if t is not None], values), values, context, set())
+    results = [t for t in branch.outputs if t is not None]
+    carry_out_all(needed_operations(results, values), values, context, results)
     context.operation = holder
     return [None if t is None else values[t] for t in branch.outputs]
-
-
-class _Choice:
-    """Two branches discharged side by side, and the node that runs one of them.
-
-    Each becomes a program of its own. What it reads of the state around is an input; what either writes is an output of both.
-    """
-
-    def __init__(self, context: Context, pred: Node, operands: Sequence[Any], *branches: Branch) -> None:
-        self._context = context
-        self._operands = operands
-        inner = [
-            o if isinstance(o, Reference) or o.is_constant else input_node("operand", str(i), o.tensor_type) for i, o in enumerate(operands)
-        ]
-        self._sides = [Context(context.state.inside()) for _ in branches]
-        for side in self._sides:
-            side.operation = context.operation
-        values = [carry_out_branch(branch, inner, side) for branch, side in zip(branches, self._sides, strict=True)]
-        self._outputs: list[list[Output]] = [
-            [Output("effect", f"effect:{i}", n) for i, n in enumerate(s.state.effects)] for s in self._sides
-        ]
-        self._places: list[Node | int] = []
-        for i, pair in enumerate(zip(*values, strict=True)):
-            self._places.append(self._place(i, *pair))
-        names = list(dict.fromkeys([name for side in self._sides for name in side.state.written]))
-        for name in names:
-            self._add("update", f"new {name}", [self._latest(side, name) for side in self._sides])
-        if any(side.state.effects for side in self._sides):
-            tokens = [side.state.token for side in self._sides]
-            acts = any(side.state.token.op is not INPUT for side in self._sides)
-            self._add("fetch", "token", tokens if acts else [constant_node(True)] * 2)
-        made = self._choose(pred) if any(self._outputs) else ()
-        self.results = tuple([made[place] if isinstance(place, int) else place for place in self._places])
-        self._commit(names, made)
-
-    def _place(self, index: int, then: Node | None, otherwise: Node | None) -> Node | int:
-        """Return the node that gives a result, or its place among the outputs where the branches have to be run for it."""
-        only = otherwise if then is None else then if otherwise is None or otherwise is then else None
-        if only is not None and (only.op is INPUT or only.is_constant):
-            return self._around(only, optional=then is not otherwise)
-        stub = constant_node(np.zeros((), (then or otherwise).dtype.np))  # type: ignore[union-attr]
-        for outputs, node in zip(self._outputs, (then, otherwise), strict=True):
-            outputs.append(Output("fetch", f"{UNUSED}{index}", stub) if node is None else Output("fetch", str(index), node))
-        return self._count() - 1
-
-    def _add(self, kind: str, name: str, nodes: Sequence[Node]) -> None:
-        for outputs, node in zip(self._outputs, nodes, strict=True):
-            outputs.append(Output(kind, name, node))
-
-    def _count(self) -> int:
-        return sum(output.kind != "effect" for output in self._outputs[0])
-
-    def _latest(self, side: Context, name: str) -> Node:
-        kind, tensor_type = self._kind(name)
-        return side.current(kind, name, tensor_type)
-
-    def _kind(self, name: str) -> tuple[str, TensorType]:
-        return next(side.state.kinds[name] for side in self._sides if name in side.state.kinds)
-
-    def _around(self, node: Node, *, optional: bool = False) -> Node:
-        """Return what an input of a branch is outside of it."""
-        if node.is_constant:
-            return node
-        kind, name = node.attributes["kind"], node.attributes["name"]
-        if kind == "operand":
-            operand: Node = self._operands[int(name)]
-            return operand
-        if kind == "token":
-            return self._context.state.token
-        if kind == "feed":
-            return node
-        if name not in self._context.state.values and (optional or kind == "optional") and kind != "counter":
-            # The branch that is not taken must not ask for a value of the variables it reads.
-            return input_node("optional", name, node.tensor_type)
-        return self._context.current(kind, name, node.tensor_type)
-
-    def _choose(self, pred: Node) -> tuple[Node, ...]:
-        programs = [Program(outputs, side.state.origins) for outputs, side in zip(self._outputs, self._sides, strict=True)]
-        inputs = {f"{n.attributes['kind']} {n.attributes['name']}": n for program in programs for n in program.inputs()}
-        around = [self._around(node, optional=True) for node in inputs.values()]
-        made = choose(pred, *around, then_program=programs[0], else_program=programs[1], reads=tuple(inputs))
-        return made if isinstance(made, tuple) else (made,)
-
-    def _commit(self, names: Sequence[str], made: tuple[Node, ...]) -> None:
-        state_around, outputs = self._context.state, [o for o in self._outputs[0] if o.kind != "effect"]
-        for output, node in zip(outputs, made, strict=True):
-            if output.kind == "update":
-                name = output.name.removeprefix("new ")
-                state_around.values[name] = state_around.written[name] = node
-                state_around.kinds[name] = self._kind(name)
-            elif output.name == "token":
-                self._context.check(node)
-                if output.node.op is not CONST:
-                    state_around.token = node
-        for side in self._sides:
-            state_around.counters |= side.state.counters

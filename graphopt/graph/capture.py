@@ -5,13 +5,14 @@ A branch is recorded once, closed, and then held by one operation of the graph a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from graphopt.errors import ArgumentError, lines
 from graphopt.graph.graph import Graph
-from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.operation import Operation, Tensor, user_location
 from graphopt.ir.bind import bind
+from graphopt.ir.types import TensorType
 from graphopt.ops import state
 from graphopt.ops.branch import captured
 
@@ -92,6 +93,13 @@ class BranchGraph(Graph):
             self.state.setdefault("variables", {})[inner] = source.graph.state["variables"][source]
         return inner
 
+    def add_input(self, tensor_type: TensorType, name: str) -> Tensor:
+        """Return a new tensor that whoever holds the branch gives a value."""
+        attributes = {"dtype": tensor_type.dtype, "shape": tensor_type.shape}
+        operation = Operation(self, self._operation_name(name), captured, (), attributes, (tensor_type,), [], user_location(), "")
+        self._append(operation)
+        return operation.outputs[0]
+
     def sources_of(self, operation: Operation) -> tuple[Tensor, ...]:
         """Return the operation's inputs; for a captured tensor the one it stands for."""
         origin = self._origins.get(operation)
@@ -131,18 +139,25 @@ class Mirror:
     again, so its results are results of that operation too. Everything else is computed again.
 
     Args:
-      branch: the branch. operands: the tensors that the operation's operands are. results: the operation's results.
+      graph: the branch. known: tensors of the branch, each with what stands for it.
     """
 
-    def __init__(self, branch: Branch, operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> None:
-        self.graph = branch.graph
-        self._known: dict[Tensor, Tensor] = {}
-        for inner, outer in zip(branch.inputs, operands, strict=True):
-            if inner is not None:
-                self._known[inner] = outer
+    def __init__(self, graph: BranchGraph, known: dict[Tensor, Tensor]) -> None:
+        self.graph = graph
+        self._known = known
+
+    @classmethod
+    def of(cls, branch: Branch, operands: Sequence[Tensor], results: Sequence[Tensor]) -> Mirror:
+        """Return the mirror of a branch that an operation with these operands and results holds."""
+        known = {inner: outer for inner, outer in zip(branch.inputs, operands, strict=True) if inner is not None}
         for output, result in zip(branch.outputs, results, strict=True):
             if output is not None:
-                self._known.setdefault(output, result)
+                known.setdefault(output, result)
+        return cls(branch.graph, known)
+
+    def learn(self, known: dict[Tensor, Tensor]) -> None:
+        """Add what stands for tensors of the branch."""
+        self._known.update(known)
 
     def resolve(self, tensor: Tensor, into: BranchGraph) -> Tensor:
         """Return what stands for a tensor of the branch in the gradient branch `into`."""

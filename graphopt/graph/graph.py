@@ -1,19 +1,18 @@
 """The recorded graph: an append-only list of operations with names, scopes, control dependencies and collections."""
-# Long because: TensorFlow's Graph has this many members, each a few lines.
 
 from __future__ import annotations
 
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphopt import shapes
 from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, ElementNotFoundError, GraphStateError
-from graphopt.graph.names import NameTable, check_op_name, check_scope_name
+from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphStateError
 from graphopt.graph.operation import Location, Operation, Tensor, user_location
+from graphopt.graph.recording_scopes import RecordingScopes
 from graphopt.graph.static_value import static_value
 from graphopt.ir.bind import CURRENT, bind, set_fallback_builder
 from graphopt.ir.literals import to_array
@@ -42,18 +41,7 @@ def register_tensor_conversion_function(base_type: type, conversion_func: Conver
     _CONVERTERS.sort(key=lambda item: item[0])
 
 
-class _ControlScope:
-    """One ``with control_dependencies(...)`` block: its operations, and those recorded inside it."""
-
-    __slots__ = ("clears", "inputs", "seen")
-
-    def __init__(self, inputs: list[Operation], clears: bool) -> None:
-        self.inputs = inputs
-        self.clears = clears
-        self.seen: set[Operation] = set()
-
-
-class Graph:
+class Graph(RecordingScopes):
     """What a user records. Operations are only ever added.
 
     >>> from graphopt.ops.elementwise import add
@@ -67,19 +55,9 @@ class Graph:
     is_untyped = False
 
     def __init__(self) -> None:
-        self._operations: list[Operation] = []
-        self._by_name: dict[str, Operation] = {}
-        self._names = NameTable()
-        self._scope = ""
-        self._control_scopes: list[_ControlScope] = []
+        super().__init__()
         self._collections: dict[Any, list[Any]] = {}
-        self._devices: list[Any] = []
-        self._unfeedable: set[Tensor] = set()
-        self._unfetchable: set[Any] = set()
-        self._consumers: dict[Tensor, list[Operation]] = {}
-        self._consumers_counted = 0
         self._late_edges = 0
-        self._overrides: dict[str, str] = {}
         self._writes: dict[str, int] = {}
         self.finalized = False
         self.seed: int | None = None
@@ -187,13 +165,6 @@ class Graph:
             return operation.outputs[0]
         return tuple(operation.outputs) if operation.outputs else operation
 
-    def _operation_name(self, name: str) -> str:
-        if name.endswith("/"):
-            return name[:-1]
-        full = f"{self._scope}/{name}" if self._scope else name
-        check_op_name(full)
-        return self._names.unique(full)
-
     def _append(self, operation: Operation) -> None:
         operation.id = len(self._operations)
         self._operations.append(operation)
@@ -202,18 +173,6 @@ class Graph:
             self.state.setdefault("gradient_overrides", {})[operation] = self._overrides[operation.type]
         for scope in self._control_scopes:
             scope.seen.add(operation)
-
-    def _control_inputs_for(self, operands: tuple[Tensor, ...]) -> list[Operation]:
-        if not self._control_scopes:
-            return []
-        sources = {tensor.op for tensor in operands}
-        controls: dict[Operation, None] = {}
-        for scope in self._control_scopes:
-            if scope.clears:
-                controls.clear()
-            if not any(source in scope.seen for source in sources):
-                controls.update(dict.fromkeys(op for op in scope.inputs if op not in sources))
-        return list(controls)
 
     def note_write(self, variable_name: str) -> None:
         """Count a recorded write of a variable, so that later uses record a new read."""
@@ -233,7 +192,7 @@ class Graph:
         """Forbid any further change."""
         self.finalized = True
 
-    def note_late_edge(self, operation: Operation, control: Operation) -> None:
+    def note_late_edge(self) -> None:
         """Count a control edge added after the fact: sessions discharge anew, and order by edges where it points backwards."""
         self._late_edges += 1
 
@@ -272,204 +231,6 @@ class Graph:
             if popped is not self:
                 _stack().append(popped)
                 raise AssertionError(f"Nesting violated for default stack of {type(self)} objects")
-
-    @contextlib.contextmanager
-    def name_scope(self, name: str | None) -> Iterator[str]:
-        """Put operations recorded inside a ``with`` block under a unique scope; yields ``"scope/"``.
-
-        A name that ends with ``/`` enters exactly that scope again; None or "" leaves all scopes.
-        """
-        outer = self._scope
-        self._scope = self._entered_scope(name)
-        try:
-            yield f"{self._scope}/" if self._scope else ""
-        finally:
-            self._scope = outer
-
-    def _entered_scope(self, name: str | None) -> str:
-        if not name:
-            return ""
-        if not isinstance(name, str):
-            raise ArgumentTypeError(f"Scope names are strings, got {name!r}.")
-        check_scope_name(name, self._scope)
-        if name.endswith("/"):
-            return name[:-1]
-        return self.unique_name(name)
-
-    def get_name_scope(self) -> str:
-        """Return the current name scope without a final slash."""
-        return self._scope
-
-    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
-        """Return a name under the current scope that no operation has yet."""
-        return self._names.unique(f"{self._scope}/{name}" if self._scope else name, mark_as_used)
-
-    @contextlib.contextmanager
-    def control_dependencies(self, control_inputs: Iterable[Any] | None) -> Iterator[None]:
-        """Make the given operations and tensors happen before what is recorded inside; None forgets the outer ones."""
-        scope = _ControlScope(self._control_operations(control_inputs or ()), clears=control_inputs is None)
-        self._control_scopes.append(scope)
-        try:
-            yield
-        finally:
-            self._control_scopes.remove(scope)
-
-    def _control_operations(self, elements: Iterable[Any]) -> list[Operation]:
-        return [self._control_operation(element) for element in elements]
-
-    def _control_operation(self, element: Any) -> Operation:
-        indexed = getattr(element, "values", None)
-        if isinstance(indexed, Tensor):
-            element = indexed
-        element = self.as_graph_element(element)
-        return element.op if isinstance(element, Tensor) else element
-
-    @contextlib.contextmanager
-    def device(self, device_name_or_function: Any) -> Iterator[None]:
-        """Note a device name on the operations recorded inside (graphopt runs all of them where the session runs)."""
-        self._devices.append(device_name_or_function)
-        try:
-            yield
-        finally:
-            self._devices.pop()
-
-    @contextlib.contextmanager
-    def gradient_override_map(self, op_type_map: dict[str, str]) -> Iterator[None]:
-        """Give operations of some types, recorded inside a ``with`` block, the gradient that `RegisterGradient` has under another name.
-
-        Raises:
-          TypeError: unless the map is a dict from strings to strings.
-        """
-        if not isinstance(op_type_map, dict) or not all(isinstance(word, str) for pair in op_type_map.items() for word in pair):
-            raise ArgumentTypeError("op_type_map must be a dictionary mapping strings to strings")
-        outer = self._overrides
-        self._overrides = {**outer, **op_type_map}
-        try:
-            yield
-        finally:
-            self._overrides = outer
-
-    def _device(self) -> str:
-        return str(self._devices[-1]) if self._devices and isinstance(self._devices[-1], str) else ""
-
-    @contextlib.contextmanager
-    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
-        """Do nothing: every operation runs in the same place."""
-        yield
-
-    @contextlib.contextmanager
-    def container(self, container_name: str) -> Iterator[str]:
-        """Do nothing: variables belong to sessions."""
-        yield container_name
-
-    # --- looking up ------------------------------------------------------------------------------------------------
-
-    def get_operations(self) -> list[Operation]:
-        """Return the operations in order of creation."""
-        return list(self._operations)
-
-    def consumers_of(self, tensor: Tensor) -> list[Operation]:
-        """Return the operations that take `tensor`."""
-        for operation in self._operations[self._consumers_counted :]:
-            for source in dict.fromkeys(operation.inputs):
-                self._consumers.setdefault(source, []).append(operation)
-        self._consumers_counted = len(self._operations)
-        return list(self._consumers.get(tensor, ()))
-
-    def get_operation_by_name(self, name: str) -> Operation:
-        """Return the operation of that name.
-
-        Raises:
-          TypeError: for anything but a string. ValueError: for a tensor's name. KeyError: when there is none.
-        """
-        if not isinstance(name, str):
-            raise ArgumentTypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
-        element = self.as_graph_element(name, allow_tensor=False)
-        return element  # type: ignore[no-any-return]
-
-    def get_tensor_by_name(self, name: str) -> Tensor:
-        """Return the tensor of that name (``"loss:0"``).
-
-        Raises:
-          TypeError: for anything but a string. ValueError: for an operation's name. KeyError: when there is none.
-        """
-        if not isinstance(name, str):
-            raise ArgumentTypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
-        element = self.as_graph_element(name, allow_operation=False)
-        return element  # type: ignore[no-any-return]
-
-    def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Any:
-        """Return the tensor or operation that `obj` (a name, tensor, operation or variable) stands for.
-
-        Raises:
-          ValueError, KeyError, TypeError: as TensorFlow does.
-        """
-        wanted = " or ".join(what for what, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed)
-        if not isinstance(obj, (str, Tensor, Operation)):
-            convert = getattr(obj, "_as_graph_element", None)
-            if convert is None:
-                raise ArgumentTypeError(f"Can not convert a {type(obj).__name__} into a {wanted}.")
-            obj = convert()
-        if isinstance(obj, str):
-            return self._element_by_name(obj, allow_tensor, allow_operation)
-        what, allowed = ("Tensor", allow_tensor) if isinstance(obj, Tensor) else ("Operation", allow_operation)
-        if not allowed:
-            raise ArgumentTypeError(f"Can not convert a {what} into a {wanted}.")
-        if obj.graph is not self:
-            raise ArgumentError(f"{what} {obj} is not an element of this graph.")
-        return obj
-
-    def _element_by_name(self, name: str, allow_tensor: bool, allow_operation: bool) -> Any:
-        if ":" in name:
-            if not allow_tensor:
-                raise ArgumentError(f"Name {name!r} appears to refer to a Tensor, not a Operation.")
-            return self._tensor_by_name(name)
-        if allow_operation:
-            if name not in self._by_name:
-                raise ElementNotFoundError(f"The name {name!r} refers to an Operation not in the graph.")
-            return self._by_name[name]
-        if name in self._by_name:
-            raise ArgumentError(
-                f'The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the form "<op_name>:<output_index>".'
-            )
-        raise ArgumentError(
-            f'The name {name!r} looks like an (invalid) Operation name, not a Tensor. Tensor names must be of the form "<op_name>:<output_index>".'
-        )
-
-    def _tensor_by_name(self, name: str) -> Tensor:
-        op_name, _, index = name.rpartition(":")
-        if not index.isdigit() or ":" in op_name:
-            raise ArgumentError(
-                f'The name {name} looks a like a Tensor name, but is not a valid one. Tensor names must be of the form "<op_name>:<output_index>".'
-            )
-        operation = self._by_name.get(op_name)
-        if operation is None:
-            raise ElementNotFoundError(
-                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not exist in the graph."
-            )
-        if int(index) >= len(operation.outputs):
-            count = len(operation.outputs)
-            raise ElementNotFoundError(
-                f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only has {count} outputs."
-            )
-        return operation.outputs[int(index)]
-
-    def prevent_feeding(self, tensor: Tensor) -> None:
-        """Forbid feeding `tensor`."""
-        self._unfeedable.add(tensor)
-
-    def is_feedable(self, tensor: Tensor) -> bool:
-        """Return True when `tensor` may be fed."""
-        return tensor not in self._unfeedable
-
-    def prevent_fetching(self, op: Operation) -> None:
-        """Forbid fetching `op` and its results."""
-        self._unfetchable.add(op)
-
-    def is_fetchable(self, tensor_or_op: Any) -> bool:
-        """Return True when the tensor or operation may be fetched."""
-        op = tensor_or_op.op if isinstance(tensor_or_op, Tensor) else tensor_or_op
-        return op not in self._unfetchable
 
     # --- collections -----------------------------------------------------------------------------------------------
 
@@ -566,7 +327,8 @@ def reset_default_graph() -> None:
     """
     if _stack():
         raise AssertionError(
-            "Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting and create a new graph."
+            "Do not use tf.reset_default_graph() to clear nested graphs. "
+            "If you need a cleared graph, exit the nesting and create a new graph."
         )
     _GLOBAL.clear()
 
@@ -595,8 +357,3 @@ def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, pr
         with contextlib.suppress(DTypeError):
             return graph.constant(value, preferred_dtype, name)
     return graph.constant(value, dtype, name)
-
-
-def is_same_shape(a: Tensor, b: Tensor) -> bool:
-    """Return True when both shapes are fully known and equal."""
-    return shapes.is_fully_defined(a.tensor_type.shape) and a.tensor_type.shape == b.tensor_type.shape

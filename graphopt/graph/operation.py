@@ -105,7 +105,7 @@ class Operation:
             raise ArgumentError(f"Operation {op.name!r} is not an element of this graph.")
         self.graph.check_not_finalized()
         self._control_inputs.append(op)
-        self.graph.note_late_edge(self, op)
+        self.graph.note_late_edge()
 
     def values(self) -> tuple[Tensor, ...]:
         """Return the results."""
@@ -227,7 +227,8 @@ class Tensor(Value):
 
     def __iter__(self) -> Any:
         raise OperatorNotAllowedInGraphError(
-            f"iterating over `tf.Tensor` is not allowed in Graph execution. Use `tf.unstack` to split {self.name!r} (made at {self.op.location})."
+            "iterating over `tf.Tensor` is not allowed in Graph execution. "
+            f"Use `tf.unstack` to split {self.name!r} (made at {self.op.location})."
         )
 
     def __len__(self) -> int:
@@ -259,7 +260,8 @@ def _session_for(graph: Graph, session: Any, action: str, what: str) -> Any:
         if session is None:
             verb = "eval" if what == "tensor" else "run"
             raise ArgumentError(
-                f"Cannot {action}: No default session is registered. Use `with sess.as_default()` or pass an explicit session to `{verb}(session=sess)`"
+                f"Cannot {action}: No default session is registered. "
+                f"Use `with sess.as_default()` or pass an explicit session to `{verb}(session=sess)`"
             )
         if session.graph is not graph:
             raise ArgumentError(

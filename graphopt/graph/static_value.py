@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphopt import shapes
 from graphopt.graph.operation import Tensor
 from graphopt.ir.node import CONST
 from graphopt.ops import array, branch, elementwise, indexing
@@ -34,8 +35,16 @@ def _rows(tensor: Tensor) -> Any:
         return tuple(tensor.op.attributes["value"].array.reshape(-1).tolist())
     if tensor.op.opdef is not array.stack_op or tensor.op.attributes["axis"] != 0:
         return None
-    rows = [static_value(row, 1) or (None,) * (row.tensor_type.shape or (0,))[0] for row in tensor.op.inputs]
-    return tuple([element for row in rows for element in row])
+    elements: list[Any] = []
+    for row in tensor.op.inputs:
+        known = static_value(row, 1)
+        if known is None:
+            count = shapes.num_elements(row.tensor_type.shape)
+            if count is None:
+                return None
+            known = (None,) * count
+        elements.extend(known)
+    return tuple(elements)
 
 
 class _Lazy:
@@ -61,18 +70,13 @@ def _shape(op: Any, operands: list[_Lazy]) -> Any:
 
 
 def _captured(op: Any, operands: list[_Lazy]) -> Any:
-    (source,) = op.graph.sources_of(op)
-    return static_value(source)
+    # What the holder of a branch gives has no source.
+    sources = op.graph.sources_of(op)
+    return static_value(sources[0]) if sources else None
 
 
 def _size(op: Any, operands: list[_Lazy]) -> Any:
-    shape = operands[0].tensor.tensor_type.shape
-    if shape is None or None in shape:
-        return None
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+    return shapes.num_elements(operands[0].tensor.tensor_type.shape)
 
 
 def _stack(op: Any, operands: list[_Lazy]) -> Any:

@@ -121,8 +121,3 @@ def training_info(train_op: Any) -> TrainingOpInfo:
         names = ", ".join(tensor.name for tensor in known) or "none"
         raise ArgumentError(f"{train_op!r} is not a training op: pass what optimize_loss returned (in this graph: {names}).")
     return known[train_op]
-
-
-def training_infos(graph: Any) -> list[TrainingOpInfo]:
-    """Return what the training operations of a graph know of themselves, in order of recording."""
-    return list(graph.state.get(_KEY, {}).values())

@@ -261,9 +261,6 @@ class Variable(Symbolic):
         return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
 
-RefVariable = Variable
-
-
 def _check_arguments(collections: Any, constraint: Any) -> None:
     if collections is not None and not isinstance(collections, (list, tuple, set)):
         raise ArgumentError(

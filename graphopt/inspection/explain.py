@@ -187,7 +187,8 @@ def _text(content: dict[str, Any]) -> list[str]:
     rows += [
         "",
         f"compiled: {cost['recorded_operations']} recorded operations became {cost['steps']} steps",
-        f"  {cost['steps_for_several_variables']} of them update several variables at once; {len(cost['written_in_place'])} variables are written in place",
+        f"  {cost['steps_for_several_variables']} of them update several variables at once; "
+        f"{len(cost['written_in_place'])} variables are written in place",
         f"  working memory {cost['arena_bytes']:,} bytes",
     ]
     return rows

@@ -6,6 +6,7 @@ into constants, checks element types, infers the result types and hands all that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -43,17 +44,17 @@ class Builder(Protocol):
 
 
 # The builder for calls without any symbolic operand. `graph/` sets it to the default graph.
-CURRENT: ContextVar[Any] = ContextVar("graphopt_current_builder", default=None)
-_FALLBACK: list[Any] = []
+CURRENT: ContextVar[Builder | None] = ContextVar("graphopt_current_builder", default=None)
+_FALLBACK: list[Callable[[], Builder]] = []
 
 
-def current_builder() -> Any:
+def current_builder() -> Builder:
     """Return the builder that constants and operand-free ops go to."""
     builder = CURRENT.get()
     return _FALLBACK[0]() if builder is None else builder
 
 
-def set_fallback_builder(factory: Any) -> None:
+def set_fallback_builder(factory: Callable[[], Builder]) -> None:
     """Name the function that gives the builder when none was chosen (the global default graph)."""
     _FALLBACK[:] = [factory]
 
@@ -109,7 +110,7 @@ def bind(op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], name:
 _BIND.append(bind)
 
 
-def to_values(op: OpDef, operands: tuple[Any, ...], builder: Any, name: str | None) -> tuple[Any, ...]:
+def to_values(op: OpDef, operands: tuple[Any, ...], builder: Builder, name: str | None) -> tuple[Any, ...]:
     """Return the operands as values of `builder`, with element types checked."""
     values: list[Any] = []
     by_name: dict[str, DType] = {}
@@ -155,21 +156,21 @@ def _dtype_hint(op: OpDef, position: int, operands: tuple[Any, ...], by_name: di
 
 
 def _dtype_mismatch(
-    op: OpDef, own: str, dtype: DType, other: str, expected: DType, builder: Any, values: tuple[Any, ...], name: str | None
+    op: OpDef, own: str, dtype: DType, other: str, expected: DType, builder: Builder, values: tuple[Any, ...], name: str | None
 ) -> DTypeError:
     rule = f"Input '{own}' of '{op.tf_name}' Op has type {dtype.name} that does not match type {expected.name} of argument '{other}'."
     return DTypeError(lines(rule, *builder.explain_operands(op, values, name), "See docs/errors.md#dtypes"))
 
 
 def _dtype_not_allowed(
-    op: OpDef, own: str, dtype: DType, allowed: tuple[DType, ...], builder: Any, values: tuple[Any, ...], name: str | None
+    op: OpDef, own: str, dtype: DType, allowed: tuple[DType, ...], builder: Builder, values: tuple[Any, ...], name: str | None
 ) -> DTypeError:
     names = ", ".join(d.name for d in allowed)
     rule = f"Value passed to parameter '{own}' has DataType {dtype.name} not in list of allowed values: {names}"
     return DTypeError(lines(rule, *builder.explain_operands(op, values, name), "See docs/errors.md#dtypes"))
 
 
-def _with_context(error: Exception, op: OpDef, values: tuple[Any, ...], builder: Any, name: str | None) -> Exception:
+def _with_context(error: Exception, op: OpDef, values: tuple[Any, ...], builder: Builder, name: str | None) -> Exception:
     """Return the same kind of error, with the operation, the user's line and the operands added."""
     shapes = ", ".join(_tf_shape(v.tensor_type) for v in values)
     message = str(error).removesuffix(".")

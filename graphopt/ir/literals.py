@@ -11,11 +11,6 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
-_EXACT: dict[type, tuple[DType, Any]] = {
-    float: (dtypes.float32, np.float32),
-    int: (dtypes.int32, np.int32),
-    bool: (dtypes.bool_, np.bool_),
-}
 
 
 def to_array(value: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:

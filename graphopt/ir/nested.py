@@ -18,6 +18,11 @@ def has_programs(node: Node) -> bool:
 def with_programs(node: Node, change: Callable[[Program], Program]) -> Node:
     """Return the node with its programs changed and its types inferred anew."""
     attributes: dict[str, Any] = {key: change(value) if isinstance(value, Program) else value for key, value in node.attributes.items()}
+    return with_attributes(node, attributes)
+
+
+def with_attributes(node: Node, attributes: dict[str, Any]) -> Node:
+    """Return the node with other attributes and its types inferred anew."""
     made = node.op(*node.inputs, **attributes)
     result: Node = made[0].inputs[0] if isinstance(made, tuple) else made
     return result

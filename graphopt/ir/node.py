@@ -131,7 +131,7 @@ CONST = define_op(
     kernel=lambda xp, value: value.array[()],
     tf_name="Const",
     vjp=(),
-    samples=[case(value=Literal(np.float32([[1.5, -0.0], [np.inf, 2.0]]))), case(value=Literal(np.array(3)))],
+    samples=[case(value=Literal(np.array([[1.5, -0.0], [np.inf, 2.0]], np.float32))), case(value=Literal(np.array(3)))],
     doc="A constant.",
 )
 

@@ -68,8 +68,6 @@ class OpDef:
     attributes: dict[str, Any]
     has_static: bool
     is_variadic: bool
-    is_plain: bool
-    dtype_rules: tuple[tuple[int, Parameter], ...]
 
     def __call__(self, *operands: Any, name: str | None = None, **attributes: Any) -> Any:
         return _BIND[0](self, operands, attributes, name)
@@ -222,8 +220,6 @@ def define_op(
         attributes=parsed.attributes,
         has_static=any(p.static for p in parameters),
         is_variadic=any(p.variadic for p in parameters),
-        is_plain=not any(p.variadic or p.static or p.is_ref for p in parameters),
-        dtype_rules=tuple(enumerate(parameters)),
     )
     REGISTRY[op.name] = op
     return op

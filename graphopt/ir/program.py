@@ -36,6 +36,7 @@ class Program:
 
     outputs: tuple[Output, ...]
     origins: Mapping[Node, Any]
+    _nodes: list[Node] | None
 
     def __init__(self, outputs: Iterable[Output], origins: Mapping[Node, Any] | None = None) -> None:
         object.__setattr__(self, "outputs", tuple(outputs))
@@ -47,7 +48,7 @@ class Program:
 
     def nodes(self) -> list[Node]:
         """Return the nodes the outputs need, each after its inputs. The list is shared: don't change it."""
-        found: list[Node] | None = self._nodes
+        found = self._nodes
         if found is None:
             found = topological_order([output.node for output in self.outputs])
             object.__setattr__(self, "_nodes", found)

@@ -75,12 +75,6 @@ def reduced(x: TensorType, axis: tuple[int, ...] | None, keepdims: bool) -> Tens
 
 
 @rule
-def reduced_as(x: TensorType, axis: tuple[int, ...] | None, keepdims: bool, dtype: DType) -> TensorType:
-    """Return the type of `x` reduced over `axis`, with another element type."""
-    return TensorType(dtype, reduced_shape(x.shape, axis, keepdims))
-
-
-@rule
 def shaped(shape: StaticOperand, dtype: DType) -> TensorType:
     """Return the type whose shape is the value of a static operand."""
     return TensorType(dtype, shape_from(shape))

@@ -87,5 +87,12 @@ def values(given: Any, dtype: str = "f32") -> Argument:
 
 
 def case(*operands: str | Argument, differentiable: bool = True, error: str | None = None, **attributes: Any) -> Sample:
-    """Return a sample call; operands are `arg(...)`, `values(...)` or the spec of an `arg`. With `error` it must fail at run time and say so."""
+    """Return a sample call.
+
+    Args:
+      operands: `arg(...)`, `values(...)` or the spec of an `arg`.
+      differentiable: whether the gradient checks may use it.
+      error: a part of the message; the call must fail at run time and say so.
+      attributes: the attributes of the op.
+    """
     return Sample(tuple(arg(o) if isinstance(o, str) else o for o in operands), attributes, differentiable, error)

@@ -3,9 +3,10 @@
     matmul(a: num, b: same(a); transpose_a: bool = False, transpose_b: bool = False) -> matmul(a, b, transpose_a, transpose_b)
 
 Before ``;`` stand operands ``name: kind``. A kind is ``any``, ``num``, ``float``, ``int``, ``index`` (i32 or i64), ``bool``,
-``string``, ``ref`` (a variable), ``each`` (any type, and variadic operands may differ), the short name of a dtype (``i32``) or ``same(other)``. ``static`` before the kind means that the
-operand's value decides the result's shape; ``*name`` takes any number of operands. After ``;`` stand attributes with their defaults.
-After ``->`` stands a named rule of `ir/rules.py` with its arguments, several in parentheses for several results, or nothing.
+``string``, ``ref`` (a variable), ``each`` (any type, and variadic operands may differ), the short name of a dtype (``i32``) or
+``same(other)``. ``static`` before the kind means that the operand's value decides the result's shape; ``*name`` takes any number of
+operands. After ``;`` stand attributes with their defaults. After ``->`` stands a named rule of `ir/rules.py` with its arguments,
+several in parentheses for several results, or nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +69,6 @@ class Signature:
     results: tuple[tuple[str, tuple[str, ...]], ...] | None
 
 
-_CALL = re.compile(r"^\s*(\w+)\s*\((.*?)\)\s*(?:->\s*(.*))?$", re.S)
 _RESULT = re.compile(r"(\w+)\(([^()]*)\)")
 
 

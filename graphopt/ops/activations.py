@@ -12,9 +12,11 @@ from graphopt.ops.elementwise import (
     absolute,
     add,
     divide,
+    exp,
     expm1,
     greater,
     less,
+    log1p,
     logical_and,
     maximum,
     minimum,
@@ -114,7 +116,9 @@ def _softplus(xp: Any, x: Any) -> Any:
 
 softplus = _activation(
     "softplus(x: float) -> like(x)",
-    kernel=_softplus, vjp=lambda g, out, x: multiply(g, sigmoid(x)), scalar="maximum({x}, 0) + log1p(exp(-abs({x})))", tf_name="Softplus",
+    kernel=_softplus, vjp=lambda g, out, x: multiply(g, sigmoid(x)),
+    expand=lambda x: add(maximum(x, 0), log1p(exp(negative(absolute(x))))),
+    scalar="maximum({x}, 0) + log1p(exp(-abs({x})))", tf_name="Softplus",
     doc="Return log(1 + exp(x)) without overflow.",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.errors import ArgumentError, ShapeError, invalid_argument
-from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.rules import shape_from
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
@@ -60,7 +60,7 @@ def _reshape_type(x: TensorType, shape: StaticOperand) -> TensorType:
         raise ShapeError(f"Only one input size may be -1, got {list(value)}")
     count = shapes.num_elements(x.shape)
     if -1 not in value:
-        return TensorType(x.dtype, _fill_unknown(x, value, count))
+        return TensorType(x.dtype, _fill_unknown(value, count))
     known = [size for size in value if size != -1]
     inferred = None
     if count is not None and None not in known:
@@ -68,7 +68,7 @@ def _reshape_type(x: TensorType, shape: StaticOperand) -> TensorType:
     return TensorType(x.dtype, tuple([inferred if size == -1 else size for size in value]))
 
 
-def _fill_unknown(x: TensorType, value: Any, count: int | None) -> Shape:
+def _fill_unknown(value: Any, count: int | None) -> Shape:
     wanted = shapes.num_elements(value)
     if count is not None and wanted is not None and count != wanted:
         raise ShapeError(f"Cannot reshape a tensor with {count} elements to shape {shapes.format_shape(value)} ({wanted} elements)")
@@ -101,7 +101,7 @@ def _reshape_kernel(xp: Any, x: Any, shape: Any) -> Any:
         raise invalid_argument(message) from None
 
 
-reshape_op = define_op(
+reshape_op: OpDef = define_op(
     "reshape(x: any, shape: static index)",
     infer=_reshape_type,
     kernel=_reshape_kernel,
@@ -151,7 +151,7 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if perm is None else tuple(int(i) for i in np.argsort(perm))
 
 
-transpose_op = define_op(
+transpose_op: OpDef = define_op(
     "transpose(x: any; perm = None)",
     infer=_transpose_type,
     kernel=lambda xp, x, perm: xp.transpose(x, perm),
@@ -286,11 +286,19 @@ def _unstack_type(x: TensorType, num: int, axis: int) -> tuple[TensorType, ...]:
     return (TensorType(x.dtype, x.shape[:at] + x.shape[at + 1 :]),) * num
 
 
-unstack_op = define_op(
+def _unstack_kernel(xp: Any, x: Any, num: int, axis: int) -> Any:
+    if np.shape(x)[axis] != num:
+        raise invalid_argument(f"Input shape axis {axis} must equal {num}, got shape {list(np.shape(x))}")
+    return tuple([xp.take(x, i, axis) for i in range(num)])
+
+
+unstack_op: OpDef = define_op(
     "unstack(x: any; num, axis = 0) -> many()",
-    infer=_unstack_type, kernel=lambda xp, x, num, axis: tuple([xp.take(x, i, axis) for i in range(num)]),
+    infer=_unstack_type, kernel=_unstack_kernel,
     vjp=lambda g, out, x, num, axis: stack([zeros_as(o) if d is None else d for d, o in zip(g, out, strict=True)], axis=axis),
-    tf_name="Unpack", default_name="unstack", samples=[case("f32[2,3]", num=2), case("f64[2,3]", num=3, axis=-1)],
+    fallible=lambda x, num, axis: not x.is_static, tf_name="Unpack", default_name="unstack",
+    samples=[case("f32[2,3]", num=2), case("f64[2,3]", num=3, axis=-1),
+             case("f32[2,3]", num=3, error="Input shape axis 0 must equal 3, got shape [2, 3]")],
     doc="Split along an axis into tensors without that axis.", ref=f"{ARRAY}/unstack",
 )  # fmt: skip
 
@@ -304,11 +312,11 @@ def _concat_type(*xs: TensorType, axis: int) -> TensorType:
     if not known[0]:
         raise ShapeError("Can't concatenate scalars (use tf.stack instead)")
     at = shapes.normalize_axis(axis, len(known[0]), "concat axis")
-    merged: Shape = known[0][:at] + (0,) + known[0][at + 1 :]
+    merged: Shape = (*known[0][:at], 0, *known[0][at + 1 :])
     for s in known[1:]:
         if len(s) != len(known[0]):
             raise ShapeError(f"Shapes must be equal rank, but are {len(known[0])} and {len(s)}")
-        merged = shapes.merge_shapes(merged, s[:at] + (0,) + s[at + 1 :])
+        merged = shapes.merge_shapes(merged, (*s[:at], 0, *s[at + 1 :]))
     sizes = [None if x.shape is None else x.shape[at] for x in xs]
     total = None if None in sizes else sum(s for s in sizes if s is not None)
     return TensorType(xs[0].dtype, (*(merged or ())[:at], total, *(merged or ())[at + 1 :]))

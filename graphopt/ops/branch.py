@@ -1,13 +1,16 @@
-"""Branches: the value of one of two nested programs."""
+"""Branches and loops: programs inside of nodes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphopt.dtypes import float32
-from graphopt.errors import InternalError, ShapeError
+from graphopt.errors import InternalError, ShapeError, invalid_argument
 from graphopt.ir.interpret import run_program
-from graphopt.ir.node import input_node
+from graphopt.ir.node import Node, input_node
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.program import Output, Program
 from graphopt.ir.samples import case, values
@@ -15,8 +18,11 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.elementwise import negative
 from graphopt.shapes import Shape
 
-# An output with such a name stands for a result that only the other branch has; nothing looks at it.
-UNUSED = "unused "
+# How the names of outputs of nested programs begin. UNUSED: a result that only the other branch has; nothing looks at it. NEXT: the next
+# value of a loop variable. EACH: what is kept of each turn of a loop. NEW: the new value of a piece of state.
+UNUSED, NEXT, EACH, NEW = "unused ", "next ", "each ", "new "
+# TOKEN: the token after the actions inside. DONE: True, once the checks inside have passed.
+TOKEN, DONE = "token", "done"
 
 
 def _captured(ctx: Any, dtype: Any, shape: Any) -> Any:
@@ -95,3 +101,96 @@ choose = define_op(
     ],
     doc="Run one of two programs; `reads` says which of their inputs each operand is, as 'kind name'.",
 )
+
+
+def _carried(output: Output, reads: Sequence[str]) -> list[int]:
+    """Return the operands of a loop that an output of its body replaces in the next turn."""
+    if output.name.startswith(NEXT):
+        keys = [f"operand {output.name.removeprefix(NEXT)}"]
+    elif output.name == TOKEN:
+        keys = ["token token"]
+    else:
+        keys = [f"{kind} {output.name.removeprefix(NEW)}" for kind in ("variable", "optional", "counter") if output.kind == "update"]
+    return [reads.index(key) for key in keys if key in reads]
+
+
+def _iterate_type(*operands: TensorType, cond_program: Program, body_program: Program, reads: Any) -> tuple[TensorType, ...]:
+    types = []
+    for output in results_of(body_program):
+        own = output.node.tensor_type
+        if output.name.startswith(EACH):
+            types.append(TensorType(own.dtype, None if own.shape is None else (None, *own.shape)))
+            continue
+        shape = own.shape
+        for place in _carried(output, reads):
+            shape = joined_shape(shape, operands[place].shape)
+        types.append(TensorType(own.dtype, shape))
+    return tuple(types)
+
+
+def _iterate(xp: Any, *operands: Any, cond_program: Program, body_program: Program, reads: Any) -> Any:
+    current = list(operands)
+    carried = [_carried(output, reads) for output in body_program.outputs]
+    kept: list[list[Any]] = [[] for _ in carried]
+    values: list[Any] = [None] * len(carried)
+    while bool(run_program(cond_program, dict(zip(reads, current, strict=True)), xp)[-1]):
+        values = run_program(body_program, dict(zip(reads, current, strict=True)), xp)
+        for output, places, value, turns in zip(body_program.outputs, carried, values, kept, strict=True):
+            for place in places:
+                current[place] = value
+            if output.name.startswith(EACH):
+                turns.append(value)
+    results = []
+    for output, places, turns in zip(body_program.outputs, carried, kept, strict=True):
+        if output.name.startswith(EACH):
+            results.append(_stacked(xp, turns, output.node.tensor_type))
+        elif output.kind != "effect":
+            value = current[places[0]] if places else np.bool_(True)
+            # A loop that never goes round hands on what it was given.
+            results.append(xp.array(value) if any(value is operand for operand in operands) and isinstance(value, np.ndarray) else value)
+    return tuple(results)
+
+
+def _stacked(xp: Any, turns: list[Any], t: TensorType) -> Any:
+    if len({np.shape(turn) for turn in turns}) > 1:
+        raise invalid_argument(
+            f"What a while_loop keeps for its gradient must have the same shape in every turn, got {np.shape(turns[0])} and others."
+        )
+    shape = np.shape(turns[0]) if turns else tuple([size or 0 for size in t.shape or ()])
+    whole = np.empty((len(turns), *shape), t.dtype.np)
+    for i, turn in enumerate(turns):
+        whole[i] = turn
+    return whole
+
+
+iterate = define_op(
+    "iterate(*operands: each; cond_program, body_program, reads) -> many()",
+    infer=_iterate_type,
+    kernel=_iterate,
+    host_only=True,
+    fallible=True,
+    vjp=NOT_DIFFERENTIABLE,
+    tf_name="Iterate",
+    doc="Run a program as long as another gives True; `reads` says which of their inputs each operand is, as 'kind name'.",
+)
+
+
+def specialized(node: Node, specialize: Callable[[Program, Mapping[tuple[str, str], TensorType]], Program]) -> dict[str, Any]:
+    """Return the attributes of a node with its programs specialised to the types of its operands.
+
+    Args:
+      node: a node with programs. specialize: gives a program for inputs of the given types, by (kind, name).
+    """
+    reads = node.attributes["reads"]
+    types = [source.tensor_type for source in node.inputs[len(node.inputs) - len(reads) :]]
+    while True:
+        known = {(key.split(" ", 1)[0], key.split(" ", 1)[1]): t for key, t in zip(reads, types, strict=True)}
+        attributes = {key: specialize(value, known) if isinstance(value, Program) else value for key, value in node.attributes.items()}
+        wider = list(types)
+        for output in results_of(attributes["body_program"]) if "body_program" in attributes else ():
+            for place in _carried(output, reads):
+                wider[place] = TensorType(wider[place].dtype, joined_shape(wider[place].shape, output.node.tensor_type.shape))
+        if wider == types:
+            return attributes
+        # The type of a loop variable must hold in every turn.
+        types = wider

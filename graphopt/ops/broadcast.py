@@ -9,7 +9,7 @@ import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.errors import ShapeError, invalid_argument
-from graphopt.ir.opdef import define_op
+from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.rules import shape_from
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
@@ -19,19 +19,23 @@ from graphopt.ops.elementwise import cast, zeros_as
 # --- the sum, and broadcasting back ----------------------------------------------------------------------------------------
 
 
+# NumPy's stubs want keywords for these arguments, which are slower than positions.
+_add_reduce: Any = np.add.reduce
+
+
 def _sum_kernel(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     if xp is not np:
         return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
     if _is_column_sum(x, axis, keepdims):
         return _ones(x.shape[0], x.dtype).dot(x)
-    return np.add.reduce(x, axis, x.dtype, None, keepdims)
+    return _add_reduce(x, axis, x.dtype, None, keepdims)
 
 
 def _sum_into(out: Any, x: Any, axis: Any, keepdims: bool) -> None:
     if _is_column_sum(x, axis, keepdims):
         _ones(x.shape[0], x.dtype).dot(x, out)
     else:
-        np.add.reduce(x, axis, None, out, keepdims)
+        _add_reduce(x, axis, None, out, keepdims)
 
 
 def _is_column_sum(x: Any, axis: Any, keepdims: bool) -> bool:
@@ -83,7 +87,7 @@ def _broadcast_back_expand(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return kept if kept.tensor_type.shape == shape else broadcast_to(kept, np.array(shape, np.int32))
 
 
-broadcast_back = define_op(
+broadcast_back: OpDef = define_op(
     "broadcast_back(g: any, x: any; axis = None, keepdims = False)",
     infer=lambda g, x, axis, keepdims: TensorType(g.dtype, x.shape),
     kernel=_broadcast_back_kernel,
@@ -124,31 +128,42 @@ broadcast_to = define_op(
 )  # fmt: skip
 
 
+def _summed_axes(source: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes along which `target` was repeated to `source`; ShapeError when it can't have been."""
+    extra = len(source) - len(target)
+    before = (1,) * extra + target
+    if extra < 0 or any(t not in (s, 1) for s, t in zip(source, before, strict=True)):
+        raise ShapeError(f"Cannot sum elements of shape {list(source)} to the shape {list(target)}")
+    return tuple([i for i, (s, t) in enumerate(zip(source, before, strict=True)) if i < extra or s != t])
+
+
+def _sum_like_type(x: TensorType, y: TensorType) -> TensorType:
+    if x.is_static and y.is_static:
+        _summed_axes(x.shape, y.shape)  # type: ignore[arg-type]
+    return TensorType(x.dtype, y.shape)
+
+
 def _sum_like_kernel(xp: Any, x: Any, y: Any) -> Any:
-    extra = np.ndim(x) - np.ndim(y)
-    axes = tuple(range(extra)) + tuple([i + extra for i, d in enumerate(np.shape(y)) if d == 1 and np.shape(x)[i + extra] != 1])
-    return xp.reshape(xp.sum(x, axis=axes), np.shape(y)) if axes or extra else x
+    try:
+        axes = _summed_axes(np.shape(x), np.shape(y))
+    except ShapeError as error:
+        raise invalid_argument(str(error)) from None
+    return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype), np.shape(y)) if axes else x
 
 
 def _sum_like_expand(x: Any, y: Any) -> Any:
     source, target = x.tensor_type.shape, y.tensor_type.shape
-    if source == target:
-        return x
-    extra = len(source) - len(target)
-    axes = tuple(range(extra)) + tuple([i + extra for i, d in enumerate(target) if d == 1 and source[i + extra] != 1])
+    axes = _summed_axes(source, target)
     summed = reduce_sum_op(x, axis=axes, keepdims=False) if axes else x
     return summed if summed.tensor_type.shape == target else reshape_op(summed, np.array(target, np.int32))
 
 
-def _can_expand_sum(x: TensorType, y: TensorType) -> bool:
-    return x.is_static and y.is_static
-
-
-sum_like = define_op(
+sum_like: OpDef = define_op(
     "sum_like(x: num, y: any)",
-    infer=lambda x, y: TensorType(x.dtype, y.shape), kernel=_sum_like_kernel, expand=_sum_like_expand,
+    infer=_sum_like_type, kernel=_sum_like_kernel, expand=_sum_like_expand, fallible=lambda x, y: not (x.is_static and y.is_static),
     vjp=(lambda g, out, x, y: broadcast_to(g, shape_of(x)), None), view_of="x", linear_in=("x",), tf_name="Sum", default_name="Sum",
-    samples=[case("f32[2,3,4]", "f32[3,1]"), case("f64[2,3]", "f64[2,3]"), case("f32[2]", "f32[]")],
+    samples=[case("f32[2,3,4]", "f32[3,1]"), case("f64[2,3]", "f64[2,3]"), case("f32[2]", "f32[]"), case("i32[2,3]", "f32[3]"),
+             case("f32[2,1]", "f32[2,3]", error="Cannot sum elements of shape [2, 1] to the shape [2, 3]")],
     doc="Sum x over the axes along which y was broadcast to its shape: the gradient of broadcasting.",
 )  # fmt: skip
 
@@ -164,8 +179,6 @@ fill = define_op(
     doc="Return a tensor of one repeated value.",
     ref=f"{ARRAY}/fill",
 )
-
-_SMALL = 1000
 
 
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Any:

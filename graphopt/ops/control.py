@@ -18,7 +18,7 @@ from graphopt.errors import (
     UnknownError,
     invalid_argument,
 )
-from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
 
@@ -87,7 +87,7 @@ def _check_numerics_kernel(xp: Any, x: Any, message: str) -> Any:
     return x
 
 
-check_numerics = define_op(
+check_numerics: OpDef = define_op(
     "check_numerics(x: float; message) -> like(x)",
     kernel=_check_numerics_kernel,
     vjp=lambda g, out, x, message: check_numerics(g, message="Not a number (NaN) or infinity (Inf) values detected in gradient."),

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.errors import ArgumentTypeError, ShapeError, invalid_argument
-from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
+from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import arg, case, values
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ops.array import ARRAY, reshape, shape_of, stack
@@ -94,8 +94,8 @@ def _strided_slice_type(x: TensorType, begin: StaticOperand, end: StaticOperand,
     return TensorType(x.dtype, _sliced_shape(x, to_index(first, last, step, **masks)))
 
 
-def _lists(*vectors: Any) -> list[list[int]]:
-    return [np.asarray(v).tolist() for v in vectors]
+def _lists(begin: Any, end: Any, strides: Any) -> tuple[list[int], list[int], list[int]]:
+    return np.asarray(begin).tolist(), np.asarray(end).tolist(), np.asarray(strides).tolist()
 
 
 def _strided_slice_kernel(xp: Any, x: Any, begin: Any, end: Any, strides: Any, **masks: int) -> Any:
@@ -144,8 +144,9 @@ def _slice_gradient_kernel(xp: Any, shape: Any, begin: Any, end: Any, strides: A
     return result
 
 
-strided_slice_gradient = define_op(
-    f"strided_slice_gradient(shape: static index, begin: static same(shape), end: static same(shape), strides: static same(shape), g: any; {_MASKS})",
+strided_slice_gradient: OpDef = define_op(
+    "strided_slice_gradient(shape: static index, begin: static same(shape), end: static same(shape), strides: static same(shape), "
+    f"g: any; {_MASKS})",
     infer=lambda shape, begin, end, strides, g, **masks: TensorType(g.dtype, shape.value if isinstance(shape.value, tuple) else None),
     kernel=_slice_gradient_kernel,
     vjp=lambda h, out, shape, begin, end, strides, g, **masks: (None, None, None, None, strided_slice_op(h, begin, end, strides, **masks)),
@@ -203,7 +204,8 @@ def _bound(value: Any) -> Any:
         return value.__index__()
     except AttributeError:
         raise ArgumentTypeError(
-            f"Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, got {value!r}"
+            "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, "
+            f"got {value!r}"
         ) from None
 
 

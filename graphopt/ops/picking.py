@@ -17,6 +17,7 @@ from graphopt.ops.composing import scope, shape_operand, symbolic_dtype, to_symb
 from graphopt.ops.elementwise import select
 from graphopt.ops.indexing import gather_op
 from graphopt.ops.padding import place_op
+from graphopt.ops.reduce import reduce_prod
 
 # --- slice -----------------------------------------------------------------------------------------------------------------
 
@@ -258,8 +259,10 @@ def boolean_mask(x: Any, mask: Any, *, axis: int = 0, name: str | None = None) -
 def _merged_shape(x: Any, axis: int, count: int) -> Any:
     """Return the shape of `x` with `count` axes from `axis` on made one."""
     known = x.tensor_type.shape
-    if known is not None and known.count(None) == sum(d is None for d in known[axis : axis + count]):
+    rest = None if known is None else (*known[:axis], *known[axis + count :])
+    if known is not None and rest is not None and None not in rest and 0 not in rest:
         merged = -1 if None in known[axis : axis + count] else int(np.prod(known[axis : axis + count]))
         return np.array([*known[:axis], merged, *known[axis + count :]], np.int32)
+    # Not -1: beside an axis of size 0 it would say nothing.
     sizes = shape_op(x)
-    return concat([sizes[:axis], np.array([-1], np.int32), sizes[axis + count :]], 0)
+    return concat([sizes[:axis], reduce_prod(sizes[axis : axis + count], axis=[0], keepdims=True), sizes[axis + count :]], 0)

@@ -329,19 +329,23 @@ def _merged_type(labels: TensorType, logits: TensorType) -> TensorType:
 
 
 def _sigmoid_kernel(xp: Any, labels: Any, logits: Any) -> Any:
+    if np.shape(labels) != np.shape(logits):
+        found = f"{shapes.format_tf(np.shape(logits))} vs {shapes.format_tf(np.shape(labels))}"
+        raise invalid_argument(f"logits and labels must have the same shape ({found})")
     return xp.maximum(logits, logits.dtype.type(0)) - logits * labels + xp.log1p(xp.exp(-xp.abs(logits)))
 
 
 sigmoid_cross_entropy_op = define_op(
     "sigmoid_cross_entropy(labels: float, logits: same(labels))",
-    infer=_merged_type, kernel=_sigmoid_kernel,
+    infer=_merged_type, kernel=_sigmoid_kernel, fallible=lambda labels, logits: not (labels.is_static and logits.is_static),
     vjp=(lambda g, out, labels, logits: multiply(g, negative(logits)),
          lambda g, out, labels, logits: multiply(g, subtract(sigmoid(logits), labels))),
     scalar="maximum({logits}, 0) - {logits} * {labels} + log1p(exp(-abs({logits})))",
     tf_name="SigmoidCrossEntropyWithLogits", default_name="logistic_loss",
     expand=lambda labels, logits: add(subtract(relu(logits), multiply(logits, labels)), log1p(exp(negative(absolute(logits))))),
     samples=[case(arg("f32[2,3]", 0, 1), "f32[2,3]"), case(arg("f64[3]", 0, 1), "f64[3]"), case("f64[]", "f64[]"),
-             case("f32[0,2]", "f32[0,2]"), case(values([0.0, 1.0, 1.0, 0.0]), values([-200.0, -200.0, 200.0, 200.0]))],
+             case("f32[0,2]", "f32[0,2]"), case(values([0.0, 1.0, 1.0, 0.0]), values([-200.0, -200.0, 200.0, 200.0])),
+             case("f32[2]", "f32[2,1]", error="logits and labels must have the same shape ((2, 1) vs (2,))")],
     doc="Return the cross entropy of probabilities and sigmoid(logits), element by element, without overflow.",
     ref=f"{NN}/sigmoid_cross_entropy_with_logits",
 )  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Any
 
 from graphopt.ops import operators as operators  # enters Python's operators, in which the rules are written
 from graphopt.ops.elementwise import absolute, cast, greater, maximum, power, select, sign, sqrt, zeros_as
-from graphopt.ops.state import rows_add
+from graphopt.ops.gradient_rows import take_rows
+from graphopt.ops.state import rows_update
 from graphopt.ops.update_rule import define_rule
 
 
@@ -109,8 +110,9 @@ def _adam_rows(
     var: Any, m: Any, v: Any, beta1_power: Any, beta2_power: Any, lr: Any, beta1: Any, beta2: Any, epsilon: Any, grad: Any, indices: Any
 ) -> tuple[Any, ...]:
     # Every row decays and moves, as in TensorFlow: a row without a gradient still follows its momentum.
-    m = rows_add(m * beta1, indices, grad * (1 - beta1))
-    v = rows_add(v * beta2, indices, grad * grad * (1 - beta2))
+    m, v = m * beta1, v * beta2
+    m = rows_update(m, indices, take_rows(m, indices) + grad * (1 - beta1))
+    v = rows_update(v, indices, take_rows(v, indices) + grad * grad * (1 - beta2))
     return var - m * _adam_rate(lr, beta1_power, beta2_power) / (sqrt(v) + epsilon), m, v
 
 

@@ -15,113 +15,10 @@ import numpy as np
 from graphopt import shapes
 from graphopt.errors import ShapeError, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
-from graphopt.ir.samples import arg, case, values
+from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
+from graphopt.ops.gradient_rows import KERNELS, check_gradient_rows, spread_row_sums, take_rows
 from graphopt.ops.state import rows_update
-
-KERNELS = "https://github.com/tensorflow/tensorflow/blob/r1.15/tensorflow/core/kernels/training_ops.cc"
-
-# --- sparse rows -----------------------------------------------------------------------------------------------------------
-
-
-def _sum_duplicates(xp: Any, rows: Any, indices: Any) -> Any:
-    if indices.ndim != 1:
-        raise invalid_argument("indices must be one-dimensional")
-    if rows.ndim == 0 or rows.shape[0] != indices.shape[0]:
-        raise invalid_argument("grad must be the same size as indices in the first dimension.")
-    order = np.argsort(indices, kind="stable")
-    ordered = indices[order]
-    is_first = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    if is_first.all():
-        return rows, indices.copy()  # the rows may be the operand's own memory, as `view_of` says
-    summed = rows[order[is_first]]
-    again = np.flatnonzero(~is_first)
-    # Element by element, because `add.at` is fast in one dimension alone.
-    width = summed[0].size
-    places = (np.cumsum(is_first)[again, None] - 1) * width + np.arange(width)
-    np.add.at(summed.reshape(-1), places.reshape(-1), rows[order[again]].reshape(-1))
-    return summed, ordered[is_first]
-
-
-def _summed_types(rows: TensorType, indices: TensorType) -> tuple[TensorType, TensorType]:
-    if indices.rank not in (None, 1):
-        raise ShapeError(f"indices must be one-dimensional, got shape {shapes.format_shape(indices.shape)}")
-    return TensorType(rows.dtype, None if not rows.shape else (None, *rows.shape[1:])), TensorType(indices.dtype, (None,))
-
-
-sum_duplicate_rows = define_op(
-    "sum_duplicate_rows(rows: num, indices: index) -> many()",
-    infer=_summed_types,
-    kernel=_sum_duplicates,
-    host_only=True,
-    fallible=True,
-    view_of="rows",
-    vjp=NOT_DIFFERENTIABLE,
-    tf_name="SumDuplicateRows",
-    samples=[
-        case("f32[3,2]", "i32[2]", error="grad must be the same size as indices in the first dimension."),
-        case("f32[2,2]", arg("i32[2,1]", 0, 4), error="indices must be one-dimensional"),
-        case("f32[4,2]", values([3, 0, 3, 1], "i32")),
-        case("f64[3]", values([2, 0, 1], "i64")),
-        case("f32[0,2]", values(np.zeros(0), "i32")),
-    ],
-    doc="Return rows with those of one index added up, and their indices, each once.",
-    ref="https://github.com/tensorflow/tensorflow/blob/r1.15/tensorflow/python/training/optimizer.py (_deduplicate_indexed_slices)",
-)
-
-
-def _check_rows(xp: Any, indices: Any, rows: Any, var: Any, gradient: str) -> Any:
-    if np.ndim(var) < 1:
-        raise invalid_argument("var must be at least 1 dimensional")
-    if indices.ndim != 1:
-        raise invalid_argument("indices must be one-dimensional")
-    if rows.ndim != var.ndim:
-        raise invalid_argument(f"var and {gradient} must match in dimension {min(rows.ndim, var.ndim)}")
-    for axis in range(1, var.ndim):
-        if rows.shape[axis] != var.shape[axis]:
-            raise invalid_argument(f"var and {gradient} must match in dimension {axis}")
-    if rows.shape[0] != indices.shape[0]:
-        raise invalid_argument(f"{gradient} must be the same size as indices in the first dimension.")
-    wrong = np.flatnonzero((indices < 0) | (indices >= var.shape[0]))
-    if wrong.size:
-        raise invalid_argument(f"Index {indices[wrong[0]]} at offset {wrong[0]} in indices is out of range")
-    return indices
-
-
-check_gradient_rows = define_op(
-    "check_gradient_rows(indices: index, rows: num, var: num; gradient = 'grad')",
-    infer=lambda indices, rows, var, gradient: indices,
-    kernel=_check_rows,
-    fallible=True,
-    view_of="indices",
-    vjp=NOT_DIFFERENTIABLE,
-    tf_name="CheckGradientRows",
-    samples=[
-        case(values([3, 0], "i32"), "f32[2,3]", "f32[4,3]"),
-        case(values([3, 4], "i32"), "f32[2,3]", "f32[4,3]", error="Index 4 at offset 1 in indices is out of range"),
-        case(values([-1], "i64"), "f64[1]", "f64[4]", error="Index -1 at offset 0 in indices is out of range"),
-        case("i32[2]", "f32[2,3]", "f32[9,2]", error="var and grad must match in dimension 1"),
-        case("i32[2]", "f32[2,3]", "f32[9]", gradient="delta", error="var and delta must match in dimension 1"),
-        case("i32[2]", "f32[3,3]", "f32[9,3]", error="grad must be the same size as indices in the first dimension."),
-        case("i32[1]", "f32[1]", "f32[]", error="var must be at least 1 dimensional"),
-        case("i32[]", "f32[1]", "f32[2]", error="indices must be one-dimensional"),
-    ],
-    doc="Return the indices; raise unless they and the gradient's rows fit the variable.",
-    ref=KERNELS,
-)
-
-# The rows have been checked, so that neither this nor `rows_update` can fail after a variable has been written in place.
-take_rows = define_op(
-    "take_rows(x: any, indices: index)",
-    infer=lambda x, indices: TensorType(x.dtype, None if x.shape is None else (*(indices.shape or (None,)), *x.shape[1:])),
-    kernel=lambda xp, x, indices: x[indices],
-    vjp=NOT_DIFFERENTIABLE,
-    linear_in=("x",),
-    tf_name="TakeRows",
-    samples=[case("f32[4,3]", values([3, 0], "i32")), case("f64[4]", values([1, 1], "i64"))],
-    doc="Return the rows of x at checked indices.",
-)
 
 # --- checks ----------------------------------------------------------------------------------------------------------------
 
@@ -178,7 +75,7 @@ class Rule(NamedTuple):
 
     Attributes:
       dense: takes a gradient as large as the variable.
-      sparse: takes rows of a gradient and, after them, their indices (each once).
+      sparse: takes rows of a gradient and, after them, their indices. Repeated rows are added up first.
       slots: the names of the operands that are slots.
       gradient: the name of the gradient operand.
     """
@@ -243,11 +140,11 @@ def define_rule(
         current = [ctx.get(reference) for reference in references]
         scalars = checks.scalars(scalars)
         indices = check_gradient_rows(scalars["indices"], scalars[gradient], current[0], gradient=gradient)
+        scalars |= {"indices": indices, gradient: spread_row_sums(scalars[gradient], indices)}
         if all_rows is not None:
-            return _write(ctx, references, all_rows(*current, *{**scalars, "indices": indices}.values(), **settings))
-        rows = [take_rows(value, indices) for value in current]
+            return _write(ctx, references, all_rows(*current, *scalars.values(), **settings))
         del scalars["indices"]
-        changed = update(*rows, *scalars.values(), **settings)
+        changed = update(*[take_rows(value, indices) for value in current], *scalars.values(), **settings)
         return _write(ctx, references, tuple([rows_update(old, indices, new) for old, new in zip(current, changed, strict=True)]))
 
     dense_op = define_op(

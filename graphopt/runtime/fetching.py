@@ -177,7 +177,8 @@ def to_feed(tensor: Tensor, value: Any) -> Any:
     """
     if hasattr(value, "builder"):
         raise ArgumentTypeError(
-            "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python scalars, strings, lists, numpy ndarrays, or TensorHandles. "
+            "The value of a feed cannot be a tf.Tensor object. "
+            "Acceptable feed values include Python scalars, strings, lists, numpy ndarrays, or TensorHandles. "
             f"For reference, the tensor object was {value} which was passed to the feed with key {tensor}."
         )
     dtype = tensor.dtype

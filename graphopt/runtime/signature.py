@@ -80,8 +80,9 @@ class Signature:
         with self._lock, paused_collection():
             for tensor, value in zip(self._feeds, feeds, strict=True):
                 if not shapes.is_compatible(tensor.tensor_type.shape, np.shape(value)):
+                    expected = shapes.format_tf(tensor.tensor_type.shape)
                     raise ArgumentError(
-                        f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{shapes.format_tf(tensor.tensor_type.shape)}'"
+                        f"Cannot feed value of shape {np.shape(value)} for Tensor '{tensor.name}', which has shape '{expected}'"
                     )
             if self._discharged is None:
                 self._discharged = discharge(self._fetches.elements, {t: t.tensor_type for t in self._feeds}, self._store.entropy)

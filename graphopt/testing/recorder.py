@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,12 +87,20 @@ class Recorder:
         return bool(self.random.random() < probability)
 
     def value(self, tensor: Any) -> np.ndarray[Any, Any]:
-        """Return what a tensor is worth for the present feeds."""
+        """Return what a tensor is worth for the present feeds.
+
+        Raises:
+          NotPossible: when it can't be computed.
+        """
         operations = self.graph.get_operations()
         for operation in operations[self._done :]:
-            self._run.step(operation)
             self._done += 1
-        return np.asarray(self._run.value(tensor))
+            with contextlib.suppress(OpError, KeyError):  # KeyError: an operand that failed has no value
+                self._run.step(operation)
+        try:
+            return np.asarray(self._run.value(tensor))
+        except KeyError:
+            raise NotPossible from None
 
     def pick(self, kinds: str = "f", where: Condition = lambda value: True, like: Tensor | None = None) -> Tensor:
         """Return a tensor of the pool, one recorded late more likely than one recorded early.
@@ -124,10 +133,7 @@ class Recorder:
         """
         for result in results:
             tensor = convert_to_tensor(result)
-            try:
-                value = self.value(tensor)
-            except OpError:
-                raise NotPossible from None
+            value = self.value(tensor)
             if value.dtype.kind == "f" and not np.all(np.abs(value) <= _LARGEST_VALUE):
                 tensor = tanh(tensor)
                 value = self.value(tensor)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from graphopt import dtypes
-from graphopt.autodiff import branches
+from graphopt.autodiff import branches, loops
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph import variables
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
-from graphopt.graph.nest import is_nested
+from graphopt.graph.nest import is_nested, map_structure
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops import control
-from graphopt.ops.array import identity
+from graphopt.ops.array import identity, stop_gradient
 from graphopt.tf1.arguments import renamed
 
 
@@ -46,6 +46,107 @@ def cond(
 def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, strict: bool = False, name: str = "case") -> Any:
     """Return what the function of the first true condition gives; see `graphopt.autodiff.branches.case`."""
     return branches.case(pred_fn_pairs, default, exclusive=exclusive, strict=strict, name=name)
+
+
+def while_loop(
+    cond: Any,
+    body: Any,
+    loop_vars: Any,
+    shape_invariants: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    name: str | None = None,
+    maximum_iterations: Any = None,
+    return_same_structure: bool = False,
+) -> Any:
+    """Return the loop variables after a body has run as long as a condition holds; see `graphopt.autodiff.loops.while_loop`.
+
+    Args:
+      cond: a function of the loop variables that gives a bool scalar. body: a function of them that gives their next values.
+      loop_vars: a (nested) list or tuple of tensors and numbers. shape_invariants: shapes that hold in every turn.
+      back_prop: with False no gradient flows back. name: name of the scope.
+      maximum_iterations: how many turns there are at most. return_same_structure: give a list of one back as a list.
+      parallel_iterations, swap_memory: accepted for TensorFlow's sake.
+
+    Raises:
+      TypeError: when cond or body is no function, or a type changes. ValueError: without loop variables, or when a shape changes.
+
+    Example:
+      >>> tf.Session().run(tf.while_loop(lambda x: x < 100.0, lambda x: x * 2.0, [3.0])).item()
+      192.0
+    """
+    if isinstance(parallel_iterations, int) and parallel_iterations < 1:
+        raise ArgumentTypeError("parallel_iterations must be a positive integer.")
+    result = loops.while_loop(
+        cond,
+        body,
+        loop_vars,
+        shape_invariants=shape_invariants,
+        maximum_iterations=maximum_iterations,
+        return_same_structure=return_same_structure,
+        name=name,
+    )
+    return result if back_prop else map_structure(stop_gradient, result)
+
+
+def map_fn(
+    fn: Any,
+    elems: Any,
+    dtype: Any = None,
+    parallel_iterations: int | None = None,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    name: str | None = None,
+) -> Any:
+    """Return a function applied to every row of tensors, stacked; see `graphopt.autodiff.loops.map_fn`."""
+    result = loops.map_fn(fn, elems, dtype, name=name)
+    return result if back_prop else map_structure(stop_gradient, result)
+
+
+def scan(
+    fn: Any,
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    reverse: bool = False,
+    name: str | None = None,
+) -> Any:
+    """Return what a function of the result so far and the next row gives, after every row; see `graphopt.autodiff.loops.scan`."""
+    result = loops.scan(fn, elems, initializer, reverse=reverse, name=name)
+    return result if back_prop else map_structure(stop_gradient, result)
+
+
+def foldl(
+    fn: Any,
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    name: str | None = None,
+) -> Any:
+    """Return the last result of a function of the result so far and the next row; see `graphopt.autodiff.loops.foldl`."""
+    result = loops.foldl(fn, elems, initializer, name=name)
+    return result if back_prop else map_structure(stop_gradient, result)
+
+
+def foldr(
+    fn: Any,
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    name: str | None = None,
+) -> Any:
+    """Return the last result of a function of the result so far and the next row, from the last row on; see `foldl`."""
+    result = loops.foldr(fn, elems, initializer, name=name)
+    return result if back_prop else map_structure(stop_gradient, result)
 
 
 def group(*inputs: Any, **kwargs: Any) -> Operation:

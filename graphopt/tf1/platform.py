@@ -33,6 +33,15 @@ def _level(level: int) -> Callable[..., None]:
     return log
 
 
+def _log(level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
+    """Log a message with a level."""
+    _emit(level, msg, args)
+
+
+def _flush() -> None:
+    """Do nothing: messages are written at once."""
+
+
 def _set_verbosity(v: int) -> None:
     """Set the level below which messages are dropped."""
     _LOGGER.setLevel(v)
@@ -79,14 +88,14 @@ logging = SimpleNamespace(
     warning=_level(std_logging.WARNING),
     error=_level(std_logging.ERROR),
     fatal=_level(std_logging.FATAL),
-    log=lambda level, msg, *args, **kwargs: _emit(level, msg, args),
-    vlog=lambda level, msg, *args, **kwargs: _emit(level, msg, args),
+    log=_log,
+    vlog=_log,
     set_verbosity=_set_verbosity,
     get_verbosity=_get_verbosity,
     log_every_n=_log_every_n,
     log_first_n=_log_first_n,
     log_if=_log_if,
-    flush=lambda: None,
+    flush=_flush,
     TaskLevelStatusMessage=_level(std_logging.INFO),
 )
 
@@ -233,6 +242,7 @@ def _to_bool(text: str) -> bool:
 
 
 FLAGS = FlagValues()
+object.__setattr__(FLAGS, "__doc__", "The values of the flags that this process defined.")
 
 
 def _definer(parse: Callable[[str], Any], what: str, is_bool: bool = False) -> Callable[..., None]:
@@ -257,6 +267,11 @@ def _define_enum(
     flag_values.define(name, default, help or "", parse)
 
 
+def _mark_flag_as_required(flag_name: str, flag_values: FlagValues = FLAGS) -> None:
+    """Make a flag one that the command line must give a value."""
+    flag_values.require(flag_name)
+
+
 def _to_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -271,7 +286,7 @@ flags = SimpleNamespace(
     DEFINE_list=_definer(_to_list, "a list of strings with commas between"),
     DEFINE_enum=_define_enum,
     FlagValues=FlagValues,
-    mark_flag_as_required=lambda name, flag_values=FLAGS: flag_values.require(name),
+    mark_flag_as_required=_mark_flag_as_required,
 )
 
 # --- app -------------------------------------------------------------------------------------------------------------------

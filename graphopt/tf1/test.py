@@ -7,6 +7,8 @@ from typing import Any
 
 from graphopt.graph.graph import get_default_graph, reset_default_graph
 from graphopt.runtime.session import Session
+from graphopt.testing.gradient_checker import compute_gradient as compute_gradient
+from graphopt.testing.gradient_checker import compute_gradient_error as compute_gradient_error
 
 
 class TestCase(unittest.TestCase):

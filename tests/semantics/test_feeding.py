@@ -96,7 +96,7 @@ def test_bad_feeds_are_named(make, error, text):
 
 def test_an_int_that_does_not_fit_is_refused():
     n = tf.placeholder(tf.int32, [])
-    with tf.Session() as session, pytest.raises(TypeError, match="is not compatible with Tensor type tf.int32. Try explicitly setting"):
+    with tf.Session() as session, pytest.raises(TypeError, match=r"is not compatible with Tensor type tf\.int32\. Try explicitly setting"):
         session.run(n, {n: 2**40})
 
 

@@ -174,8 +174,8 @@ def _order_units(order: Sequence[Node], in_place: Mapping[str, Node], batches: M
         before[unit_of[root]].update(
             unit_of[reader] for reader in readers.get(name, ()) if not (reader is root and may_alias_all(root, name))
         )
-    position = {unit_of[node]: i for i, node in enumerate(order)}
-    position[barrier] = -1  # type: ignore[index]
+    position: dict[object, int] = {unit_of[node]: i for i, node in enumerate(order)}
+    position[barrier] = -1
     for unit, earlier in before.items():
         earlier.discard(unit)
     return _kahn(before, position)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from graphopt.compiler.passes.schedule import is_fallible
-from graphopt.ir.node import INPUT, ITEM
-from graphopt.ir.program import Output, Program
+from graphopt.compiler.passes.views import is_fallible
+from graphopt.ir.node import INPUT, Node
+from graphopt.ir.program import Output, Program, topological_order
 
 
 def prune(program: Program) -> Program:
-    """Return the program without updates that keep the old value and without effects known to be done.
+    """Return the program without updates that keep the old value and without effects that can't fail.
 
     Nodes that no output needs are gone already: a program is what its outputs reach.
     """
-    return program.with_outputs([output for output in program.outputs if not _is_idle(output)])
+    failing = _failing([output.node for output in program.outputs if output.kind == "effect"])
+    return program.with_outputs([output for output in program.outputs if not _is_idle(output, failing)])
 
 
-def _is_idle(output: Output) -> bool:
+def _failing(roots: list[Node]) -> set[Node]:
+    """Return the nodes, of those the roots need, that may fail or need one that may."""
+    found: set[Node] = set()
+    for node in topological_order(roots):
+        if is_fallible(node) or any([source in found for source in node.inputs]):
+            found.add(node)
+    return found
+
+
+def _is_idle(output: Output, failing: set[Node]) -> bool:
     node = output.node
     if output.kind == "update":
         return node.op is INPUT and node.attributes["name"] == output.name and node.attributes["kind"] in ("variable", "counter")
-    if output.kind != "effect" or node.op is INPUT:
-        return False
-    return node.is_constant or not is_fallible(node.inputs[0] if node.op is ITEM else node)
+    return output.kind == "effect" and node.op is not INPUT and node not in failing

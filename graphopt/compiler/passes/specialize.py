@@ -9,10 +9,11 @@ import numpy as np
 from graphopt import shapes
 from graphopt.errors import OpError, invalid_argument
 from graphopt.ir.bind import CURRENT
-from graphopt.ir.nested import has_programs, with_programs
+from graphopt.ir.nested import has_programs, with_attributes
 from graphopt.ir.node import INPUT, NODES, Node, constant_node, input_node
 from graphopt.ir.program import Program, rebuild, with_inputs
 from graphopt.ir.types import TensorType
+from graphopt.ops.branch import specialized
 
 
 def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
@@ -40,11 +41,7 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         except (ValueError, TypeError) as error:
             raise _run_time_error(node, inputs, error).with_op(program.origins.get(node)) from None
         if has_programs(current):
-            # The first operand is the condition; `reads` names what each of the others is inside.
-            inner = {
-                tuple(key.split(" ", 1)): source.tensor_type for key, source in zip(current.attributes["reads"], inputs[1:], strict=True)
-            }
-            return with_programs(current, lambda nested: _specialize_branch(nested, inner))
+            return with_attributes(current, specialized(current, _specialize_branch))
         find = current.op.value_from_types
         value = None if find is None else find(*[source.tensor_type for source in inputs], **current.attributes)
         return current if value is None else constant_node(value)

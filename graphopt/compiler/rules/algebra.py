@@ -169,7 +169,7 @@ def _is_matrix_transpose(x: Node, perm: Any) -> bool:
     return x.shape is not None and len(x.shape) == 2 and _full_perm(perm, 2) == (1, 0)
 
 
-_PRODUCT = {"transpose_a": AnyAttribute("ta"), "transpose_b": AnyAttribute("tb")}
+_PRODUCT: dict[str, Any] = {"transpose_a": AnyAttribute("ta"), "transpose_b": AnyAttribute("tb")}
 rule("transpose-left-factor", "exact", lambda a, b: matmul_op(transpose_op(a, perm=AnyAttribute("perm")), b, **_PRODUCT),
      lambda a, b, perm, ta, tb: matmul_op(a, b, transpose_a=not ta, transpose_b=tb) if _is_matrix_transpose(a, perm) else None)  # fmt: skip
 rule("transpose-right-factor", "exact", lambda a, b: matmul_op(a, transpose_op(b, perm=AnyAttribute("perm")), **_PRODUCT),

@@ -19,7 +19,7 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
-from graphopt.ops.update_rule import sum_duplicate_rows
+from graphopt.ops.gradient_rows import sum_duplicate_rows
 
 Pair = tuple[Any, Any]
 
@@ -195,7 +195,7 @@ class Optimizer:
                 with graph.control_dependencies([self._finish(updates, "update")]):
                     result = _increment(global_step, scope)
         operation: Operation = result.op if isinstance(result, Tensor) else result
-        train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
+        train_ops = graph.root.get_collection_ref(GraphKeys.TRAIN_OP)
         if operation not in train_ops:
             train_ops.append(operation)
         return operation
@@ -331,7 +331,7 @@ class Optimizer:
 
 
 def _default_variables() -> list[Any]:
-    return [*trainable_variables(), *get_default_graph().get_collection(GraphKeys.TRAINABLE_RESOURCE_VARIABLES)]
+    return [*trainable_variables(), *get_default_graph().root.get_collection(GraphKeys.TRAINABLE_RESOURCE_VARIABLES)]
 
 
 def _flatten(value: Any) -> Iterable[Any]:

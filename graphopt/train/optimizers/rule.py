@@ -120,6 +120,12 @@ class RuleOptimizer(Optimizer):
     def _resource_apply_dense(self, grad: Tensor, handle: Variable) -> Any:
         return self._record(self.rule.dense, handle, {self.rule.gradient: grad})
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Variable) -> Any:
+        if type(self)._apply_sparse is not RuleOptimizer._apply_sparse:
+            return super()._apply_sparse_duplicate_indices(grad, var)
+        # The rule's own operation adds up repeated rows.
+        return self._apply_sparse(grad, var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Variable) -> Any:
         return self._record(self.rule.sparse, var, {self.rule.gradient: grad.values, "indices": grad.indices})
 

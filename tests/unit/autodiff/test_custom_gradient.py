@@ -104,18 +104,18 @@ def test_what_is_refused(function, kind, message):
 
 
 def test_keyword_arguments_are_refused():
-    with pytest.raises(ValueError, match="currently supports keywords arguments only when eager execution is enabled."):
+    with pytest.raises(ValueError, match=r"currently supports keywords arguments only when eager execution is enabled."):
         log1pexp(x=tf.constant(1.0))
 
 
 def test_gradients_that_do_not_fit():
     x = tf.constant(1.0)
     wrong = tf.custom_gradient(lambda x: (x * 1.0, lambda dy: (dy, dy)))(x)
-    with pytest.raises(ValueError, match="custom_gradient function expected to return 1 gradients but returned 2 instead."):
+    with pytest.raises(ValueError, match=r"custom_gradient function expected to return 1 gradients but returned 2 instead."):
         tf.gradients(wrong, x)
     w = tf.get_variable("w", [])
     missing = tf.custom_gradient(lambda x: (x * w, lambda dy, variables: (dy, [])))(x)
-    with pytest.raises(ValueError, match="Must return gradient for each variable from @custom_gradient grad_fn."):
+    with pytest.raises(ValueError, match=r"Must return gradient for each variable from @custom_gradient grad_fn."):
         tf.gradients(missing, x)
 
 

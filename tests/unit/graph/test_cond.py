@@ -1,4 +1,5 @@
 """`cond` and `case`: what runs, what it gives, gradients of any order, effects, errors."""
+# Long because: every rule of one construct.
 
 import re
 from collections import namedtuple
@@ -398,7 +399,7 @@ def test_exclusive_cases():
     y = tf.case({x < 3: lambda: 10.0, x < 5: lambda: 20.0}, default=lambda: 0.0, exclusive=True)
     assert run(y, {x: 4}) == 20.0
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match="exclusive=True: more than 1 conditions \\(Less:0, Less_1:0\\) evaluated as True"
+        tf.errors.InvalidArgumentError, match=r"exclusive=True: more than 1 conditions \(Less:0, Less_1:0\) evaluated as True"
     ):
         run(y, {x: 1})
 
@@ -407,7 +408,7 @@ def test_no_case_without_a_default():
     x = tf.placeholder(tf.int32, [])
     y = tf.case([(x < 3, lambda: 10.0), (x < 5, lambda: 20.0)])
     assert run(y, {x: 4}) == 20.0
-    with pytest.raises(tf.errors.InvalidArgumentError, match="None of the conditions evaluated as True."):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"None of the conditions evaluated as True."):
         run(y, {x: 9})
 
 
@@ -471,7 +472,7 @@ def test_a_tensor_of_a_branch_does_not_leave_it(p, x):
     kept = []
     y = tf.cond(p, lambda: kept.append(x * 2.0) or x, lambda: x)
     for use in (lambda: kept[0] + 1.0, lambda: y + kept[0], lambda: tf.cond(p, lambda: kept[0], lambda: x)):
-        with pytest.raises(ValueError, match="A tensor from inside a branch of 'cond' is used outside of it."):
+        with pytest.raises(ValueError, match=r"A tensor from inside a branch of 'cond' is used outside of it."):
             use()
     with pytest.raises(ValueError, match="cannot be interpreted as a Tensor"):
         run(kept[0], {p: True, x: X})

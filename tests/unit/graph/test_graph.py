@@ -1,4 +1,5 @@
 """Graphs: what they hold, how things are found in them, control dependencies, collections, conversion."""
+# Long because: one section for each kind of member.
 
 import re
 
@@ -24,7 +25,7 @@ def test_default_graphs_are_left_in_order():
     first, second = tf.Graph().as_default(), tf.Graph().as_default()
     first.__enter__()
     second.__enter__()
-    with pytest.raises(AssertionError, match="Nesting violated for default stack of <class 'graphopt.graph.graph.Graph'> objects"):
+    with pytest.raises(AssertionError, match=r"Nesting violated for default stack of <class 'graphopt.graph.graph.Graph'> objects"):
         first.__exit__(None, None, None)
     second.__exit__(None, None, None)
     # The first one is still there: it goes as its exit would have taken it.
@@ -32,7 +33,7 @@ def test_default_graphs_are_left_in_order():
 
 
 def test_a_nested_graph_is_not_reset():
-    with pytest.raises(AssertionError, match="Do not use tf.reset_default_graph\\(\\) to clear nested graphs"):
+    with pytest.raises(AssertionError, match=r"Do not use tf.reset_default_graph\(\) to clear nested graphs"):
         tf.reset_default_graph()
 
 
@@ -106,7 +107,7 @@ def test_a_finalized_graph_does_not_change(graph):
     graph.finalize()
     assert graph.finalized
     for change in (lambda: tf.constant(1.0), lambda: tf.add_to_collection("c", 1), lambda: graph.clear_collection("c")):
-        with pytest.raises(RuntimeError, match="Graph is finalized and cannot be modified."):
+        with pytest.raises(RuntimeError, match=r"Graph is finalized and cannot be modified."):
             change()
 
 
@@ -153,7 +154,7 @@ def test_control_inputs_may_be_variables_and_slices():
 
 
 def test_a_number_is_no_control_input():
-    with pytest.raises(TypeError, match="Can not convert a int into a Tensor or Operation."), tf.control_dependencies([3]):
+    with pytest.raises(TypeError, match=r"Can not convert a int into a Tensor or Operation."), tf.control_dependencies([3]):
         pass
 
 
@@ -162,7 +163,7 @@ def test_a_late_control_edge(graph):
     x.op.add_control_input(other)
     assert x.op.control_inputs == [other]
     assert graph.late_edges == 1
-    with tf.Graph().as_default(), pytest.raises(ValueError, match="is not an element of this graph."):
+    with tf.Graph().as_default(), pytest.raises(ValueError, match=r"is not an element of this graph."):
         x.op.add_control_input(tf.no_op())
 
 
@@ -226,7 +227,7 @@ def test_attributes_of_operations():
     assert x.op.colocation_groups() == [b"loc:@x"]
     assert x.op.values() == (x,)
     assert x.op.traceback[0].filename == __file__
-    with pytest.raises(ValueError, match="Operation 'x' has no attr named 'padding'."):
+    with pytest.raises(ValueError, match=r"Operation 'x' has no attr named 'padding'."):
         x.op.get_attr("padding")
 
 
@@ -322,7 +323,7 @@ def test_classes_can_be_registered():
         Money, lambda value, dtype=None, name=None, as_ref=False: tf.constant(value.amount, dtype, name=name or "money")
     )
     assert tf.Session().run(tf.constant(1.0) + Money(2.0)) == 3.0
-    with pytest.raises(TypeError, match="conversion_func must be callable."):
+    with pytest.raises(TypeError, match=r"conversion_func must be callable."):
         tf.register_tensor_conversion_function(Money, 3)
 
 
@@ -381,9 +382,9 @@ def test_group_waits_for_all_of_them():
     both = tf.group(v.initializer, [tf.constant(1.0)], name="both")
     assert both.name == "both"
     assert len(both.control_inputs) == 2
-    with pytest.raises(TypeError, match="Expected tf.group\\(\\) expected Tensor objects not None"):
+    with pytest.raises(TypeError, match=r"Expected tf.group\(\) expected Tensor objects not None"):
         tf.group(None)
-    with pytest.raises(TypeError, match="Expected tf.group\\(\\) to get operations or tensors, got 3 of type int"):
+    with pytest.raises(TypeError, match=r"Expected tf.group\(\) to get operations or tensors, got 3 of type int"):
         tf.group(3)
     with pytest.raises(ValueError, match="Unknown keyword arguments: names"):
         tf.group(names="x")

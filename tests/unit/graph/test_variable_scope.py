@@ -133,7 +133,8 @@ def test_auto_reuse():
 
 def test_a_variable_that_exists():
     w = tf.get_variable("w", [1])
-    rule = "Variable w already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope? Originally defined at:\n\n  File"
+    rule = "Variable w already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
+    rule += " Originally defined at:\n\n  File"
     with pytest.raises(ValueError, match=re.escape(rule)) as caught:
         tf.get_variable("w", [1])
     assert __file__ in str(caught.value)
@@ -153,7 +154,7 @@ def test_a_shared_variable_must_fit():
     with tf.variable_scope("", reuse=True):
         with pytest.raises(ValueError, match=re.escape("Trying to share variable w, but specified shape (3,) and found shape (2,).")):
             tf.get_variable("w", [3])
-        with pytest.raises(ValueError, match="Trying to share variable w, but specified dtype float64 and found dtype float32."):
+        with pytest.raises(ValueError, match=r"Trying to share variable w, but specified dtype float64 and found dtype float32."):
             tf.get_variable("w", [2], tf.float64)
         assert tf.get_variable("w", [None]).name == "w:0"
         assert tf.get_variable("n", initializer=3).dtype is tf.int32
@@ -280,15 +281,42 @@ def test_custom_getters_compose():
         w = tf.get_variable("w", [1])
     assert [(word, name) for word, name, _ in calls] == [("inner", "a/b/w"), ("outer", "a/b/w")]
     assert calls[0][2] == [
-        "aggregation", "caching_device", "collections", "constraint", "dtype", "initializer", "partitioner", "regularizer", "reuse", "shape",
-        "synchronization", "trainable", "use_resource", "validate_shape",
-    ]  # fmt: skip
+        "aggregation",
+        "caching_device",
+        "collections",
+        "constraint",
+        "dtype",
+        "initializer",
+        "partitioner",
+        "regularizer",
+        "reuse",
+        "shape",
+        "synchronization",
+        "trainable",
+        "use_resource",
+        "validate_shape",
+    ]
     assert w.name == "a/b/w:0"
 
 
 def test_a_custom_getter_may_give_something_else():
-    def doubled(getter, name, shape=None, dtype=None, initializer=None, regularizer=None, reuse=None, trainable=None, collections=None,
-                caching_device=None, partitioner=None, validate_shape=True, use_resource=None, synchronization=None, aggregation=None):  # fmt: skip
+    def doubled(
+        getter,
+        name,
+        shape=None,
+        dtype=None,
+        initializer=None,
+        regularizer=None,
+        reuse=None,
+        trainable=None,
+        collections=None,
+        caching_device=None,
+        partitioner=None,
+        validate_shape=True,
+        use_resource=None,
+        synchronization=None,
+        aggregation=None,
+    ):
         return getter(name, shape, dtype, initializer=initializer, reuse=reuse) * 2.0
 
     w = tf.get_variable("w", [1], initializer=tf.ones_initializer(), custom_getter=doubled)
@@ -320,7 +348,7 @@ def test_scopes_are_left_in_order():
     outer, inner = tf.variable_scope("a"), tf.variable_scope("b")
     outer.__enter__()
     inner.__enter__()
-    with pytest.raises(RuntimeError, match="Improper nesting of variable_scope."):
+    with pytest.raises(RuntimeError, match=r"Improper nesting of variable_scope."):
         outer.__exit__(None, None, None)
 
 
@@ -387,7 +415,7 @@ def test_a_template_may_open_its_scope_at_once():
 
 
 def test_bad_templates():
-    with pytest.raises(ValueError, match="name cannot be None."):
+    with pytest.raises(ValueError, match=r"name cannot be None."):
         tf.make_template(None, lambda: 1)
     made = tf.make_template("t", lambda: tf.Variable(1.0))
     made()

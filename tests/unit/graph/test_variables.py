@@ -50,8 +50,12 @@ def test_initial_values(session):
     session.run(tf.global_variables_initializer())
     values = session.run(given)
     assert {key: np.asarray(value).tolist() for key, value in values.items()} == {
-        "number": 2.0, "array": [0, 1, 2], "tensor": [3.0], "function": 4.0, "cast": 1.0,
-    }  # fmt: skip
+        "number": 2.0,
+        "array": [0, 1, 2],
+        "tensor": [3.0],
+        "function": 4.0,
+        "cast": 1.0,
+    }
     assert given["array"].dtype is tf.int64
     assert given["cast"].dtype is tf.float64
     assert given["function"].initial_value.op.name == "f/Initializer/Const"
@@ -97,7 +101,7 @@ def test_an_initial_value_of_unknown_shape(session):
 
 def test_an_initial_value_from_inside_a_branch():
     with pytest.raises(
-        ValueError, match="Initializer for variable v is from inside a control-flow construct, such as a loop or conditional."
+        ValueError, match=r"Initializer for variable v is from inside a control-flow construct, such as a loop or conditional."
     ):
         tf.cond(tf.constant(True), lambda: tf.Variable(tf.constant(1.0), name="v").value(), lambda: 1.0)
 
@@ -134,7 +138,7 @@ def test_a_variable_is_compared_by_identity():
     v, w = tf.Variable(1.0), tf.Variable(1.0)
     assert v == v
     assert v != w
-    with pytest.raises(TypeError, match="'Variable' object is not iterable."):
+    with pytest.raises(TypeError, match=r"'Variable' object is not iterable."):
         list(v)
 
 
@@ -168,10 +172,15 @@ def test_the_result_of_an_assignment_stands_for_the_variable(session):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("scatter_add", [1.0, 4.0, 13.0]), ("scatter_sub", [1.0, 0.0, -7.0]), ("scatter_update", [1.0, 2.0, 10.0]), ("scatter_mul", [1.0, 4.0, 30.0]),
-        ("scatter_div", [1.0, 1.0, 0.3]), ("scatter_max", [1.0, 2.0, 10.0]), ("scatter_min", [1.0, 2.0, 3.0]),
+        ("scatter_add", [1.0, 4.0, 13.0]),
+        ("scatter_sub", [1.0, 0.0, -7.0]),
+        ("scatter_update", [1.0, 2.0, 10.0]),
+        ("scatter_mul", [1.0, 4.0, 30.0]),
+        ("scatter_div", [1.0, 1.0, 0.3]),
+        ("scatter_max", [1.0, 2.0, 10.0]),
+        ("scatter_min", [1.0, 2.0, 3.0]),
     ],
-)  # fmt: skip
+)
 def test_scatters(session, name, expected):
     v, w = tf.Variable([1.0, 2.0, 3.0]), tf.Variable([1.0, 2.0, 3.0])
     session.run(tf.global_variables_initializer())
@@ -182,12 +191,12 @@ def test_scatters(session, name, expected):
 
 
 def test_a_scatter_takes_slices():
-    with pytest.raises(TypeError, match="sparse_delta is not IndexedSlices: 3.0"):
+    with pytest.raises(TypeError, match=r"sparse_delta is not IndexedSlices: 3.0"):
         tf.Variable([1.0]).scatter_add(3.0)
 
 
 def test_a_write_needs_a_variable():
-    with pytest.raises(TypeError, match="assign_add needs a Variable, got <tf.Tensor"):
+    with pytest.raises(TypeError, match=r"assign_add needs a Variable, got <tf.Tensor"):
         tf.assign_add(tf.constant(1.0), 1.0)
 
 

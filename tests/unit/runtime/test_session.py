@@ -157,13 +157,13 @@ def test_closed_sessions_and_empty_graphs_are_refused():
 
 
 def test_arguments_of_the_wrong_type_are_refused():
-    with pytest.raises(TypeError, match="graph must be a tf.Graph, but got"):
+    with pytest.raises(TypeError, match=r"graph must be a tf\.Graph, but got"):
         tf.Session(graph="g")
     with pytest.raises(TypeError, match=r'Did you do "Session\(config\)" instead of "Session\(config=config\)"'):
         tf.Session(tf.ConfigProto())
     with pytest.raises(TypeError, match="target must be a string, but got"):
         tf.Session(3)
-    with pytest.raises(TypeError, match="config must be a tf.ConfigProto, but got"):
+    with pytest.raises(TypeError, match=r"config must be a tf\.ConfigProto, but got"):
         tf.Session(config=3)
     with pytest.raises(ValueError, match='ConfigProto has no "speed" field'):
         tf.ConfigProto(speed=11)

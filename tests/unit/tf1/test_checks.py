@@ -98,7 +98,7 @@ def test_scalars_types_and_iterables():
         checks.assert_integer(x)
     checks.assert_proper_iterable([x])
     for bad in (x, np.zeros(2), "text", b"bytes", 3):
-        with pytest.raises(TypeError, match='Expected argument "values" to be a "proper" iterable.  Found: <class'):
+        with pytest.raises(TypeError, match=r'Expected argument "values" to be a "proper" iterable.  Found: <class'):
             checks.assert_proper_iterable(bad)
 
 

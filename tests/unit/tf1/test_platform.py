@@ -109,7 +109,7 @@ def test_values_may_be_set(values):
     values.mark_as_parsed()
     values.steps = 99
     assert values.steps == 99
-    with pytest.raises(AttributeError, match="There is no flag 'stepz'."):
+    with pytest.raises(AttributeError, match=r"There is no flag 'stepz'."):
         values.stepz = 1
     with pytest.raises(AttributeError, match="stepz"):
         _ = values.stepz
@@ -118,14 +118,14 @@ def test_values_may_be_set(values):
 
 
 def test_a_flag_is_defined_once(values):
-    with pytest.raises(ValueError, match="The flag 'name' is defined twice."):
+    with pytest.raises(ValueError, match=r"The flag 'name' is defined twice."):
         flags.DEFINE_string("name", "", "", flag_values=values)
 
 
 def test_required_flags(values):
     flags.DEFINE_string("path", None, "where", flag_values=values)
     flags.mark_flag_as_required("path", values)
-    with pytest.raises(ValueError, match="flag --path=None: Flag --path must have a value other than None."):
+    with pytest.raises(ValueError, match=r"flag --path=None: Flag --path must have a value other than None."):
         values(["prog"])
     values(["prog", "--path=here"])
 

@@ -2,7 +2,6 @@
 
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ from graphopt.ops.summary import BUCKET_LIMITS, histogram_of
 from graphopt.ops.summary_proto import HistogramProto
 
 LARGEST = np.finfo(np.float64).max
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Any]:
-    with tf.Graph().as_default() as fresh:
-        yield fresh
 
 
 def run(fetches: Any, feed: Any = None) -> Any:
