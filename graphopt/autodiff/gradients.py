@@ -92,14 +92,25 @@ def gradients(
             targets, sources, [_start(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops
         )
         if unconnected_gradients == UnconnectedGradients.ZERO:
-            results = [zeros_as(x) if r is None else r for x, r in zip(sources, results, strict=True)]
+            results = [_zeros(x) if r is None else r for x, r in zip(sources, results, strict=True)]
     return results
 
 
 def backpropagate(
     targets: Sequence[Tensor], sources: Sequence[Tensor], starts: Sequence[Gradient], stops: set[Tensor]
 ) -> list[Gradient | None]:
-    """Return the gradients of the sources for given gradients of the targets, recorded into the default graph."""
+    """Return the gradients of the sources for given gradients of the targets, recorded into the default graph.
+
+    Args:
+      targets: what is differentiated. sources: what it is differentiated by.
+      starts: the gradient of each target. stops: tensors through which nothing flows.
+
+    Returns:
+      One gradient per source; None where no target depends on it.
+
+    Raises:
+      LookupError: when an operation on the way has no gradient.
+    """
     walk = _Walk(get_default_graph(), targets, sources, stops)
     for y, start in zip(targets, starts, strict=True):
         walk.add(y, start)
@@ -108,7 +119,11 @@ def backpropagate(
 
 
 def hessians(ys: Any, xs: Any, name: str = "hessians") -> list[Any]:
-    """Return the matrix of second derivatives of the sum of ys for each x (a vector), by one more differentiation per element."""
+    """Return the matrix of second derivatives of the sum of ys for each x (a vector), by one more differentiation per element.
+
+    Args:
+      ys: tensors, differentiated as their sum. xs: vectors of known size. name: name of the scope.
+    """
     results = []
     with name_scope(name, "hessians"):
         for x in _as_list(xs):
@@ -129,6 +144,11 @@ def _as_source(x: Any) -> Tensor:
         ref: Tensor = as_ref()
         return ref
     return convert_to_tensor(x.values if isinstance(x, IndexedSlices) else x)
+
+
+def _zeros(x: Tensor) -> Tensor:
+    zeros: Tensor = zeros_as(state.read(x) if x.op.opdef is state.variable else x)
+    return zeros
 
 
 def _as_target(y: Any) -> Tensor:

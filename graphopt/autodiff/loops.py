@@ -1,4 +1,4 @@
-"""`while_loop` and what is made of it: `map_fn`, `scan`, `foldl`, `foldr`, with gradients of any order.
+"""`while_loop`, with gradients of any order.
 
 Condition and body are recorded into graphs of their own; one operation holds both. Besides the last values of the loop variables it
 gives, stacked, what each turn began with and what its effects gave. The gradient is a loop of the same kind that runs backwards over
@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphopt import shapes
 from graphopt.autodiff.gradients import backpropagate
-from graphopt.dtypes import as_dtype, bool_, int32
+from graphopt.dtypes import bool_, int32
 from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, lines
 from graphopt.graph.capture import Branch, BranchGraph, Mirror, effects_reached, record_branch
+from graphopt.graph.constants import bind_constant
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.nest import assert_same_structure, flatten, is_nested, pack_sequence_as
@@ -23,30 +26,31 @@ from graphopt.graph.scopes import name_scope
 from graphopt.ir.opdef import define_op
 from graphopt.ir.types import TensorType
 from graphopt.ops import state
-from graphopt.ops.array import concat, identity, shape_op
+from graphopt.ops.array import identity
 from graphopt.ops.branch import check_predicate
 from graphopt.ops.elementwise import add, greater, less, logical_and, subtract, zeros_as
 from graphopt.ops.indexing import gather
-from graphopt.ops.layout import reverse_op
 from graphopt.shapes import Shape
 
 # --- the operation ---------------------------------------------------------------------------------------------------------
 
 
-def _while_type(*operands: TensorType, cond_branch: Branch, body_branch: Branch, count: int) -> tuple[TensorType, ...]:
+def _while_type(*operands: TensorType, cond_branch: Branch, body_branch: Branch, count: int, ragged: Any) -> tuple[TensorType, ...]:
     carried = [tensor.tensor_type for tensor in body_branch.inputs[:count] if tensor is not None]
     kept = [tensor.tensor_type for tensor in body_branch.outputs[count:] if tensor is not None]
     return (*carried, *[TensorType(t.dtype, None if t.shape is None else (None, *t.shape)) for t in kept])
 
 
-def _while_vjp(g: Any, out: Any, *operands: Any, cond_branch: Branch, body_branch: Branch, count: int) -> Any:
+def _while_vjp(g: Any, out: Any, *operands: Any, cond_branch: Branch, body_branch: Branch, count: int, ragged: Any) -> Any:
     return _Backward(g, out, operands, body_branch, count).gradients()
 
 
 while_op = define_op(
-    "while(*operands: each; cond_branch, body_branch, count) -> many()",
+    "while(*operands: each; cond_branch, body_branch, count, ragged) -> many()",
     infer=_while_type,
-    discharge=lambda ctx, *operands, cond_branch, body_branch, count: ctx.iterate(operands, count, cond_branch, body_branch),
+    discharge=lambda ctx, *operands, cond_branch, body_branch, count, ragged: ctx.iterate(
+        operands, count, ragged, cond_branch, body_branch
+    ),
     vjp=_while_vjp,
     tf_name="While",
     doc="Run a body as long as a condition holds.",
@@ -54,7 +58,7 @@ while_op = define_op(
 )
 
 
-class _Recorder:
+class Recorder:
     """A condition and a body while they are recorded.
 
     Attributes:
@@ -73,8 +77,16 @@ class _Recorder:
         self, initial: Sequence[Tensor], condition: Tensor, following: Sequence[Tensor], collected: Sequence[Tensor]
     ) -> tuple[Tensor, ...]:
         """Close both graphs and record the operation; return the last loop variables, then what was collected, stacked."""
+        # The last loop variable counts the turns, for the gradient.
+        turns = bind_constant(np.array(0, np.int32), "turns")
+        initial = [*initial, turns]
+        for graph, inputs in ((self.cond, self.cond_inputs), (self.body, self.body_inputs)):
+            inputs.append(graph.add_input(turns.tensor_type, "turn"))
+        following = [*following, record_branch(self.body, lambda: add(self.body_inputs[-1], 1))]
         reached = effects_reached([*following, *collected])
-        kept = list(dict.fromkeys([*collected, *self.body_inputs, *reached]))
+        kept = list(dict.fromkeys([*collected, *self.body_inputs[:-1], *reached]))
+        # A loop inside has not as many turns in each turn of this one.
+        ragged = tuple([i for i, t in enumerate(kept) if t.op.opdef is while_op and t.value_index >= t.op.attributes["count"]])
         captures = list(dict.fromkeys([*self.cond.captures, *self.body.captures]))
         branches = []
         for graph, inputs, outputs in ((self.cond, self.cond_inputs, (condition,)), (self.body, self.body_inputs, (*following, *kept))):
@@ -82,9 +94,9 @@ class _Recorder:
             branches.append(Branch(graph, (*inputs, *[graph.captures.get(t) for t in captures]), outputs))
         with get_default_graph().control_dependencies([*self.cond.control_captures, *self.body.control_captures]):
             made: tuple[Tensor, ...] = while_op(
-                *initial, *captures, cond_branch=branches[0], body_branch=branches[1], count=len(initial), name="While"
+                *initial, *captures, cond_branch=branches[0], body_branch=branches[1], count=len(initial), ragged=ragged, name="While"
             )
-        return (*made[: len(initial)], *[made[len(initial) + kept.index(t)] for t in collected])
+        return (*made[: len(initial) - 1], *[made[len(initial) + kept.index(t)] for t in collected])
 
 
 # --- the gradient ----------------------------------------------------------------------------------------------------------
@@ -102,14 +114,14 @@ class _Backward:
     def gradients(self) -> list[Any]:
         """Record the loop; return a gradient, or None, for each operand."""
         slopes = [self._type(i) for i in (*self.variables, *self.captures)]
-        recorder = _Recorder([TensorType(int32, ()), *slopes], self.mirror)
+        recorder = Recorder([TensorType(int32, ()), *slopes], self.mirror)
         turn, *arriving = recorder.body_inputs
         following, used = record_branch(recorder.body, lambda: self._turn(recorder.body, turn, arriving))
         condition = record_branch(recorder.cond, lambda: greater(recorder.cond_inputs[0], 0))
         keep = [0, *[1 + i for i in range(len(slopes)) if used[i]]]
         recorder.cond_inputs = [recorder.cond_inputs[i] for i in keep]
         recorder.body_inputs = [recorder.body_inputs[i] for i in keep]
-        initial = [shape_op(self.out[self.count])[0], *[self._start(i) for i in (*self.variables, *self.captures)]]
+        initial = [self.out[self.count - 1], *[self._start(i) for i in (*self.variables, *self.captures)]]
         made = recorder.finish([initial[i] for i in keep], condition, [following[i] for i in keep], [])
         results: list[Any] = [None] * len(self.operands)
         for place, gradient in zip(keep[1:], made[1:], strict=True):
@@ -262,7 +274,7 @@ def _is_less_specific(shape: Shape, other: Shape) -> bool:
 def _record_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, initial: Sequence[Tensor], invariants: Sequence[Shape]
 ) -> list[Tensor]:
-    recorder = _Recorder([TensorType(t.dtype, s) for t, s in zip(initial, invariants, strict=True)])
+    recorder = Recorder([TensorType(t.dtype, s) for t, s in zip(initial, invariants, strict=True)])
     condition = record_branch(
         recorder.cond, lambda: _condition(recorder.cond, cond(*_arguments(pack_sequence_as(loop_vars, recorder.cond_inputs))))
     )
@@ -271,7 +283,7 @@ def _record_loop(
         given = body(*_arguments(pack_sequence_as(loop_vars, recorder.body_inputs)))
         flat = flatten(_as_structure(given, loop_vars))
         return [
-            _following(recorder.body, value, variable, first)
+            following_value(recorder.body, value, variable, first)
             for value, variable, first in zip(flat, recorder.body_inputs, initial, strict=True)
         ]
 
@@ -287,7 +299,7 @@ def _condition(graph: BranchGraph, value: Any) -> Tensor:
     return tensor
 
 
-def _following(graph: BranchGraph, value: Any, variable: Tensor, first: Tensor) -> Tensor:
+def following_value(graph: BranchGraph, value: Any, variable: Tensor, first: Tensor) -> Tensor:
     """Return the next value of a loop variable as a tensor of the body; its type and shape must be the variable's."""
     tensor = graph.adopt(convert_to_tensor(value, dtype=None if hasattr(value, "builder") else variable.dtype))
     tensor = state.read(tensor) if tensor.op.opdef is state.variable else tensor
@@ -303,162 +315,3 @@ def _following(graph: BranchGraph, value: Any, variable: Tensor, first: Tensor) 
             )
         )
     return tensor
-
-
-# --- loops over the rows of tensors ----------------------------------------------------------------------------------------
-
-
-def _rows(elems: Any, what: str) -> tuple[list[Tensor], Any, int | None]:
-    """Return the tensors of `elems`, how many rows they have as a tensor, and as a number where it is known."""
-    flat = [convert_to_tensor(e) for e in flatten(elems)]
-    if not flat:
-        raise ArgumentError(f"{what} needs at least one tensor in elems.")
-    if any(t.tensor_type.rank == 0 for t in flat):
-        raise ArgumentError(f"elements in elems must be 1+ dimensional Tensors, not scalars: {what}")
-    sizes = [t.tensor_type.shape[0] for t in flat if t.tensor_type.shape is not None and t.tensor_type.shape[0] is not None]
-    return flat, shape_op(flat[0])[0], sizes[0] if sizes else None
-
-
-def _loop_over_rows(
-    step: Callable[[Any, Sequence[Tensor]], tuple[Sequence[Any], Sequence[Any]]],
-    order: Callable[[Tensor], Any],
-    start: Any,
-    stop: Any,
-    initial: Sequence[Tensor],
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Run ``step(row, carried)`` for each row; return the last carried values and, stacked, what each step gave besides."""
-    counter = convert_to_tensor(start)
-    recorder = _Recorder([counter.tensor_type, *[t.tensor_type for t in initial]])
-    condition = record_branch(recorder.cond, lambda: less(recorder.cond_inputs[0], stop))
-    turn, *carried = recorder.body_inputs
-
-    def body() -> tuple[list[Tensor], list[Tensor]]:
-        following, collected = step(order(turn), carried)
-        checked = [_following(recorder.body, v, variable, first) for v, variable, first in zip(following, carried, initial, strict=True)]
-        return [add(turn, 1), *checked], [recorder.body.adopt(convert_to_tensor(c)) for c in collected]
-
-    following, collected = record_branch(recorder.body, body)
-    made = recorder.finish([counter, *initial], condition, following, collected)
-    return list(made[1 : 1 + len(initial)]), list(made[1 + len(initial) :])
-
-
-def map_fn(fn: Any, elems: Any, dtype: Any = None, *, name: str | None = None) -> Any:
-    """Return a function applied to every row of tensors, stacked.
-
-    Args:
-      fn: a function of one row, or of a structure of rows. elems: a tensor or a structure of tensors with as many rows each.
-      dtype: the element type, or structure of types, of what fn gives; by default that of elems. name: name of the scope.
-
-    Raises:
-      TypeError: when fn is no function, or gives another type. ValueError: for scalars.
-
-    Example:
-      >>> tf.Session().run(tf.map_fn(lambda row: tf.reduce_sum(row), tf.constant([[1.0, 2.0], [3.0, 4.0]]))).tolist()
-      [3.0, 7.0]
-    """
-    if not callable(fn):
-        raise ArgumentTypeError("fn must be callable.")
-    with name_scope(name, "map"):
-        flat, count, known = _rows(elems, "map_fn")
-        structure = elems if dtype is None else dtype
-        types = [t.dtype for t in flat] if dtype is None else [as_dtype(t) for t in flatten(dtype)]
-
-        def step(row: Any, _: Sequence[Tensor]) -> tuple[Sequence[Any], Sequence[Any]]:
-            given = flatten(fn(pack_sequence_as(elems, [gather(t, row) for t in flat])))
-            if len(given) != len(types):
-                raise ArgumentError(f"map_fn: fn gives {len(given)} tensors where {len(types)} were expected; see `dtype`.")
-            return (), [_typed(value, wanted) for value, wanted in zip(given, types, strict=True)]
-
-        _, stacked = _loop_over_rows(step, lambda i: i, 0, count, [])
-        return pack_sequence_as(structure, [_with_rows(t, known) for t in stacked])
-
-
-def _typed(value: Any, wanted: Any) -> Tensor:
-    tensor = convert_to_tensor(value, dtype=None if hasattr(value, "builder") else wanted)
-    if tensor.dtype is not wanted:
-        raise DTypeError(f"map_fn: fn gives {tensor.dtype.name} where {wanted.name} was expected; see `dtype`.")
-    return tensor
-
-
-def _with_rows(tensor: Tensor, count: int | None) -> Tensor:
-    if count is not None and tensor.tensor_type.shape is not None:
-        tensor.set_shape((count, *tensor.tensor_type.shape[1:]))
-    return tensor
-
-
-def scan(fn: Any, elems: Any, initializer: Any = None, *, reverse: bool = False, name: str | None = None) -> Any:
-    """Return what a function of the result so far and the next row gives, after every row, stacked.
-
-    Args:
-      fn: a function of the last result and a row. elems: a tensor or a structure of tensors.
-      initializer: the first result; by default the first row. reverse: begin with the last row. name: name of the scope.
-
-    Raises:
-      TypeError: when fn is no function. ValueError: for scalars.
-
-    Example:
-      >>> tf.Session().run(tf.scan(lambda total, x: total + x, tf.constant([1.0, 2.0, 3.0]))).tolist()
-      [1.0, 3.0, 6.0]
-    """
-    if not callable(fn):
-        raise ArgumentTypeError("fn must be callable.")
-    with name_scope(name, "scan"):
-        flat, count, known = _rows(elems, "scan")
-        begins_with_row = initializer is None
-        structure = elems if begins_with_row else initializer
-        first = _first_row(flat, count, reverse) if begins_with_row else [convert_to_tensor(v) for v in flatten(initializer)]
-
-        def step(row: Any, carried: Sequence[Tensor]) -> tuple[Sequence[Any], Sequence[Any]]:
-            given = flatten(fn(pack_sequence_as(structure, carried), pack_sequence_as(elems, [gather(t, row) for t in flat])))
-            return given, given
-
-        order = (lambda i: subtract(subtract(count, 1), i)) if reverse else (lambda i: i)
-        _, stacked = _loop_over_rows(step, order, 1 if begins_with_row else 0, count, first)
-        if begins_with_row:
-            stacked = [concat([_as_row(one), rest], 0) for one, rest in zip(first, stacked, strict=True)]
-        if reverse:
-            stacked = [reverse_op(t, axis=(0,)) for t in stacked]
-        return pack_sequence_as(structure, [_with_rows(t, known) for t in stacked])
-
-
-def _as_row(x: Any) -> Tensor:
-    row: Tensor = x[None]
-    return row
-
-
-def _first_row(flat: Sequence[Tensor], count: Any, reverse: bool) -> list[Tensor]:
-    return [gather(t, subtract(count, 1) if reverse else 0) for t in flat]
-
-
-def foldl(fn: Any, elems: Any, initializer: Any = None, *, name: str | None = None) -> Any:
-    """Return the last result of a function of the result so far and the next row, from the first row to the last.
-
-    Args:
-      fn: a function of the last result and a row. elems: a tensor or a structure of tensors.
-      initializer: the first result; by default the first row. name: name of the scope.
-
-    Raises:
-      TypeError: when fn is no function. ValueError: for scalars.
-    """
-    return _fold(fn, elems, initializer, False, name, "foldl")
-
-
-def foldr(fn: Any, elems: Any, initializer: Any = None, *, name: str | None = None) -> Any:
-    """Return the last result of a function of the result so far and the next row, from the last row to the first; see `foldl`."""
-    return _fold(fn, elems, initializer, True, name, "foldr")
-
-
-def _fold(fn: Any, elems: Any, initializer: Any, reverse: bool, name: str | None, what: str) -> Any:
-    if not callable(fn):
-        raise ArgumentTypeError("fn must be callable.")
-    with name_scope(name, what):
-        flat, count, _ = _rows(elems, what)
-        structure = elems if initializer is None else initializer
-        first = _first_row(flat, count, reverse) if initializer is None else [convert_to_tensor(v) for v in flatten(initializer)]
-
-        def step(row: Any, carried: Sequence[Tensor]) -> tuple[Sequence[Any], Sequence[Any]]:
-            return flatten(fn(pack_sequence_as(structure, carried), pack_sequence_as(elems, [gather(t, row) for t in flat]))), ()
-
-        order = (lambda i: subtract(subtract(count, 1), i)) if reverse else (lambda i: i)
-        last, _ = _loop_over_rows(step, order, 1 if initializer is None else 0, count, first)
-        return pack_sequence_as(structure, last)

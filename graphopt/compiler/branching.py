@@ -15,7 +15,7 @@ from graphopt.graph.capture import Branch
 from graphopt.ir.node import INPUT, Node, constant_node, input_node
 from graphopt.ir.program import Output, Program
 from graphopt.ir.types import TensorType
-from graphopt.ops.branch import DONE, EACH, NEW, NEXT, TOKEN, UNUSED, choose, iterate
+from graphopt.ops.branch import DONE, EACH, NEW, NEXT, RAGGED, TOKEN, UNUSED, choose, iterate
 
 
 class _Held:
@@ -146,7 +146,9 @@ class Choice(_Held):
 class Loop(_Held):
     """A condition and a body, and the node that runs them. What the body writes goes from each turn to the next."""
 
-    def __init__(self, context: Any, operands: Sequence[Any], count: int, cond_branch: Branch, body_branch: Branch) -> None:
+    def __init__(
+        self, context: Any, operands: Sequence[Any], count: int, ragged: tuple[int, ...], cond_branch: Branch, body_branch: Branch
+    ) -> None:
         super().__init__(context, operands, (cond_branch, body_branch))
         inner = _inner(operands)
         for i, tensor in enumerate(body_branch.inputs[:count]):
@@ -161,7 +163,11 @@ class Loop(_Held):
         outputs = self.effects(body_side)
         outputs += [Output("fetch", f"{NEXT}{i}", node) for i, node in enumerate(values[:count])]
         used = [tensor in context.used for tensor in context.operation.outputs]
-        outputs += [Output("fetch", f"{EACH}{i}", node) for i, node in enumerate(values) if i >= count and used[i]]
+        outputs += [
+            Output("fetch", f"{RAGGED if i - count in ragged else EACH}{i}", node)
+            for i, node in enumerate(values)
+            if i >= count and used[i]
+        ]
         outputs += [Output("update", NEW + name, self.latest(body_side, name)) for name in self.written()]
         if self.acts():
             outputs.append(Output("fetch", TOKEN, body_side.state.token))

@@ -175,14 +175,17 @@ class Context:
             )
         return Choice(self, pred, operands, then_branch, else_branch).results
 
-    def iterate(self, operands: Sequence[Any], count: int, cond_branch: Branch, body_branch: Branch) -> tuple[Node, ...]:
+    def iterate(
+        self, operands: Sequence[Any], count: int, ragged: tuple[int, ...], cond_branch: Branch, body_branch: Branch
+    ) -> tuple[Node, ...]:
         """Carry out a body as long as a condition holds at run time; return the results.
 
         Args:
           operands: nodes and references, as the branches' inputs; the first `count` are the loop variables.
+          ragged: places, in what is kept, of tensors whose shape may differ from turn to turn.
           cond_branch: gives the condition. body_branch: gives the next loop variables, then what is kept of each turn.
         """
-        return Loop(self, operands, count, cond_branch, body_branch).results
+        return Loop(self, operands, count, ragged, cond_branch, body_branch).results
 
     def inside(self) -> Context:
         """Return the context that a branch is carried out in."""

@@ -78,7 +78,12 @@ def pattern_of(function: Callable[..., Any]) -> Pattern:
 
 
 def match(pattern: Any, node: Node, found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every way in which `node` matches, as variable names with the nodes (and attributes) they stand for."""
+    """Yield every way in which `node` matches, as variable names with the nodes (and attributes) they stand for.
+
+    Args:
+      pattern: a pattern, or a number for a scalar constant. node: what may match it.
+      found: what the variables stand for so far.
+    """
     if not isinstance(pattern, Pattern):
         if node.is_scalar_constant(pattern):
             yield found

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graphopt import shapes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphStateError
+from graphopt.graph.device import merged_device
+from graphopt.graph.device import merged_device
 from graphopt.graph.operation import Location, Operation, Tensor, user_location
 from graphopt.graph.recording_scopes import RecordingScopes
 from graphopt.graph.static_value import static_value
@@ -80,7 +81,15 @@ class Graph(RecordingScopes):
         return self
 
     def constant(self, value: Any, dtype: DType | None, name: str | None = None) -> Tensor:
-        """Record a constant; a list with tensors in it becomes a `stack`."""
+        """Record a constant; a list with tensors in it becomes a `stack`.
+
+        Args:
+          value: a number, string, (nested) list, array, shape, or an instance of a class with a conversion function.
+          dtype: the element type it must have, or None. name: name of the operation.
+
+        Raises:
+          TypeError, ValueError: when it can't be converted.
+        """
         for _, base_type, convert in _CONVERTERS:
             if isinstance(value, base_type):
                 return self.admit(convert(value, dtype=dtype, name=name, as_ref=False))
@@ -145,7 +154,15 @@ class Graph(RecordingScopes):
     def build(
         self, op: OpDef, operands: tuple[Tensor, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None
     ) -> Any:
-        """Record an operation; return its tensor, a tuple of tensors, or the operation when it has no result."""
+        """Record an operation; return its tensor, a tuple of tensors, or the operation when it has no result.
+
+        Args:
+          op: its definition. operands: its inputs; those of other graphs are adopted or refused.
+          attributes: its attributes, complete. types: the types of its results. name: its name, made unique here.
+
+        Raises:
+          RuntimeError: when the graph is finalized. ValueError: for an operand of another graph.
+        """
         self.check_not_finalized()
         if any([tensor.builder is not self for tensor in operands]):
             operands = tuple([tensor if tensor.builder is self else self.adopt(tensor) for tensor in operands])
@@ -158,8 +175,10 @@ class Graph(RecordingScopes):
             types,
             self._control_inputs_for(operands),
             user_location(),
-            self._device(),
+            "",
         )
+        if self._devices:
+            operation.device = merged_device(self._devices, operation)
         self._append(operation)
         if op.single_result:
             return operation.outputs[0]

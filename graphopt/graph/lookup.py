@@ -58,8 +58,12 @@ class ElementLookup:
     def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Any:
         """Return the tensor or operation that `obj` (a name, tensor, operation or variable) stands for.
 
+        Args:
+          obj: what stands for it. allow_tensor, allow_operation: what it may be.
+
         Raises:
-          ValueError, KeyError, TypeError: as TensorFlow does.
+          TypeError: when it is nothing of that kind. KeyError: when a name refers to nothing.
+          ValueError: when it belongs to another graph, or a name is not of the form that is asked for.
         """
         wanted = " or ".join(what for what, allowed in (("Tensor", allow_tensor), ("Operation", allow_operation)) if allowed)
         if not isinstance(obj, (str, Tensor, Operation)):

@@ -129,9 +129,6 @@ class RecordingScopes(ElementLookup):
         finally:
             self._overrides = outer
 
-    def _device(self) -> str:
-        return str(self._devices[-1]) if self._devices and isinstance(self._devices[-1], str) else ""
-
     @contextlib.contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
         """Do nothing: every operation runs in the same place."""

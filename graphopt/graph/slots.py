@@ -29,7 +29,12 @@ def create_slot(primary: Any, initial_value: Any, name: str) -> Any:
 
 
 def create_slot_with_initializer(primary: Any, initializer: Any, shape: Any, dtype: Any, name: str) -> Any:
-    """Make a slot of a variable or tensor from an initializer, a fully known shape and an element type."""
+    """Make a slot of a variable or tensor from an initializer, a fully known shape and an element type.
+
+    Args:
+      primary: the variable or tensor. initializer: a callable ``(shape, dtype)``. shape: its shape. dtype: its element type.
+      name: the slot's name, put below the name of `primary`.
+    """
     with variable_scope(None, f"{primary.op.name}/{name}"):
         return get_variable("", shape, dtype, initializer, trainable=False, regularizer=no_regularizer)
 

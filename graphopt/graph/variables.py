@@ -242,7 +242,11 @@ class Variable(Symbolic):
         return count_up_to(self, limit)
 
     def load(self, value: Any, session: Any = None) -> None:
-        """Give the variable a value in `session`, or in the default session."""
+        """Give the variable a value in `session`, or in the default session.
+
+        Raises:
+          ValueError: when there is no session.
+        """
         session = session or default_session()
         if session is None:
             raise ArgumentError("Either session argument should be provided or default session should be established")
@@ -330,12 +334,20 @@ def _as_value(value: Any, ref: Tensor) -> Any:
 
 
 def assign_add(ref: Any, value: Any, *, name: str | None = None) -> Tensor:
-    """Record an operation that adds to a variable; return the new value."""
+    """Record an operation that adds to a variable; return the new value.
+
+    Args:
+      ref: the variable. value: what is added, of the same element type and a shape that fits. name: name of the operation.
+    """
     return _written(ref, "assign_add", lambda r: state.assign_add(r, value, name=name))
 
 
 def assign_sub(ref: Any, value: Any, *, name: str | None = None) -> Tensor:
-    """Record an operation that subtracts from a variable; return the new value."""
+    """Record an operation that subtracts from a variable; return the new value.
+
+    Args:
+      ref: the variable. value: what is subtracted, of the same element type and a shape that fits. name: name of the operation.
+    """
     return _written(ref, "assign_sub", lambda r: state.assign_sub(r, value, name=name))
 
 
@@ -419,7 +431,11 @@ def _flatten(items: Any) -> Iterable[Any]:
 
 
 def with_dependencies(dependencies: Any, tensor: Any, name: str | None = None) -> Tensor:
-    """Return `tensor` again, available only after the dependencies."""
+    """Return `tensor` again, available only after the dependencies.
+
+    Args:
+      dependencies: an operation, tensor or variable, or a list of them. tensor: what is returned. name: name of the operation.
+    """
     value = convert_to_tensor(tensor)
     graph = get_default_graph()
     graph = graph if graph.preferred_over(value.graph) is graph else value.graph

@@ -37,7 +37,12 @@ class Builder(Protocol):
     def build(
         self, op: OpDef, operands: tuple[Any, ...], attributes: dict[str, Any], types: tuple[TensorType, ...], name: str | None
     ) -> Any:
-        """Make the operation and return its result, or a tuple of results."""
+        """Make the operation and return its result, or a tuple of results.
+
+        Args:
+          op: its definition. operands: values of this builder. attributes: its attributes, complete.
+          types: the types of its results. name: the name the caller gave, or None.
+        """
 
     def explain_operands(self, op: OpDef, operands: tuple[Any, ...], name: str | None) -> list[str]:
         """Return the lines of an error message that say where an operation and its operands come from."""
@@ -111,7 +116,15 @@ _BIND.append(bind)
 
 
 def to_values(op: OpDef, operands: tuple[Any, ...], builder: Builder, name: str | None) -> tuple[Any, ...]:
-    """Return the operands as values of `builder`, with element types checked."""
+    """Return the operands as values of `builder`, with element types checked.
+
+    Args:
+      op: the op that is called. operands: values, variables, or Python and NumPy values.
+      builder: what makes values of the others. name: the name the caller gave, or None.
+
+    Raises:
+      DTypeError: when an element type is not allowed, or differs from that of the operand it shares its type with.
+    """
     values: list[Any] = []
     by_name: dict[str, DType] = {}
     for position, operand in enumerate(operands):

@@ -166,7 +166,10 @@ def intern(
 ) -> Node:
     """Return the one node with this content, making it when it is new.
 
-    `frozen` saves freezing the attributes again when another node has the same ones.
+    Args:
+      op: its definition. inputs: the nodes it takes. attributes: its attributes, complete and in the order of the signature.
+      types: the type of each result.
+      frozen: saves freezing the attributes again when another node has the same ones.
     """
     if frozen is None:
         frozen = tuple([_freeze(v) for v in attributes.values()]) if attributes else ()
@@ -180,7 +183,11 @@ def intern(
 
 
 def input_node(kind: str, name: str, tensor_type: TensorType) -> Node:
-    """Return the input of a program that brings the named feed, variable or counter."""
+    """Return the input of a program that brings the named feed, variable or counter.
+
+    Args:
+      kind: what brings it (``feed``, ``variable``, ``optional``, ``counter``, ``operand``). name: its name. tensor_type: its type.
+    """
     attributes = {"kind": kind, "name": name, "dtype": tensor_type.dtype, "shape": tensor_type.shape}
     return intern(INPUT, (), attributes, (tensor_type,))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.dtypes import float32
+from graphopt.dtypes import float32, int32
 from graphopt.errors import InternalError, ShapeError, invalid_argument
 from graphopt.ir.interpret import run_program
 from graphopt.ir.node import Node, input_node
@@ -15,12 +15,13 @@ from graphopt.ir.opdef import NOT_DIFFERENTIABLE, define_op
 from graphopt.ir.program import Output, Program
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
-from graphopt.ops.elementwise import negative
+from graphopt.ops.elementwise import add, less, negative
 from graphopt.shapes import Shape
 
 # How the names of outputs of nested programs begin. UNUSED: a result that only the other branch has; nothing looks at it. NEXT: the next
-# value of a loop variable. EACH: what is kept of each turn of a loop. NEW: the new value of a piece of state.
-UNUSED, NEXT, EACH, NEW = "unused ", "next ", "each ", "new "
+# value of a loop variable. EACH: what is kept of each turn of a loop; RAGGED: the same for what is not as large in each turn, and is
+# filled up with zeros. NEW: the new value of a piece of state.
+UNUSED, NEXT, EACH, RAGGED, NEW = "unused ", "next ", "each ", "ragged ", "new "
 # TOKEN: the token after the actions inside. DONE: True, once the checks inside have passed.
 TOKEN, DONE = "token", "done"
 
@@ -118,7 +119,7 @@ def _iterate_type(*operands: TensorType, cond_program: Program, body_program: Pr
     types = []
     for output in results_of(body_program):
         own = output.node.tensor_type
-        if output.name.startswith(EACH):
+        if output.name.startswith((EACH, RAGGED)):
             types.append(TensorType(own.dtype, None if own.shape is None else (None, *own.shape)))
             continue
         shape = own.shape
@@ -138,12 +139,12 @@ def _iterate(xp: Any, *operands: Any, cond_program: Program, body_program: Progr
         for output, places, value, turns in zip(body_program.outputs, carried, values, kept, strict=True):
             for place in places:
                 current[place] = value
-            if output.name.startswith(EACH):
+            if output.name.startswith((EACH, RAGGED)):
                 turns.append(value)
     results = []
     for output, places, turns in zip(body_program.outputs, carried, kept, strict=True):
-        if output.name.startswith(EACH):
-            results.append(_stacked(xp, turns, output.node.tensor_type))
+        if output.name.startswith((EACH, RAGGED)):
+            results.append(_stacked(turns, output))
         elif output.kind != "effect":
             value = current[places[0]] if places else np.bool_(True)
             # A loop that never goes round hands on what it was given.
@@ -151,17 +152,25 @@ def _iterate(xp: Any, *operands: Any, cond_program: Program, body_program: Progr
     return tuple(results)
 
 
-def _stacked(xp: Any, turns: list[Any], t: TensorType) -> Any:
-    if len({np.shape(turn) for turn in turns}) > 1:
-        raise invalid_argument(
-            f"What a while_loop keeps for its gradient must have the same shape in every turn, got {np.shape(turns[0])} and others."
-        )
-    shape = np.shape(turns[0]) if turns else tuple([size or 0 for size in t.shape or ()])
-    whole = np.empty((len(turns), *shape), t.dtype.np)
+def _stacked(turns: list[Any], output: Output) -> Any:
+    t = output.node.tensor_type
+    sizes = {np.shape(turn) for turn in turns}
+    if len(sizes) > 1 and not output.name.startswith(RAGGED):
+        first, *others = sorted(sizes)
+        rule = "What a loop gives in each turn, or keeps of it for its gradient, must have one shape"
+        raise invalid_argument(f"{rule}: got {list(first)} and {list(others[0])}.")
+    if len(sizes) > 1:
+        shape = tuple([max(column) for column in zip(*sizes, strict=True)])
+    else:
+        shape = next(iter(sizes)) if sizes else tuple([size or 0 for size in t.shape or ()])
+    whole = np.zeros((len(turns), *shape), t.dtype.np)
     for i, turn in enumerate(turns):
-        whole[i] = turn
+        place: tuple[Any, ...] = (i, *[slice(size) for size in np.shape(turn)])
+        whole[place] = turn
     return whole
 
+
+_V, _N = input_node("operand", "0", TensorType(float32, (2,))), input_node("operand", "1", TensorType(int32, ()))
 
 iterate = define_op(
     "iterate(*operands: each; cond_program, body_program, reads) -> many()",
@@ -171,6 +180,17 @@ iterate = define_op(
     fallible=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="Iterate",
+    samples=[
+        case(
+            "f32[2]",
+            values(0, "i32"),
+            cond_program=Program([Output("fetch", "condition", less(_N, 3))]),
+            body_program=Program(
+                [Output("fetch", f"{NEXT}0", negative(_V)), Output("fetch", f"{NEXT}1", add(_N, 1)), Output("fetch", f"{EACH}2", _V)]
+            ),
+            reads=("operand 0", "operand 1"),
+        )
+    ],
     doc="Run a program as long as another gives True; `reads` says which of their inputs each operand is, as 'kind name'.",
 )
 

@@ -212,6 +212,10 @@ def _holds_symbols(shape: Any) -> bool:
 
 
 def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
-    """Return zeros with the shape of `x` and, unless `dtype` is given, its element type."""
+    """Return zeros with the shape of `x` and, unless `dtype` is given, its element type.
+
+    Args:
+      x: any tensor. dtype: the element type. name: name of the operation.
+    """
     zero = zeros_as(x, name=name)
     return zero if dtype is None else cast(zero, dtype)

@@ -20,7 +20,13 @@ from graphopt.ops.checks import check_indices
 def to_index(
     begin: Any, end: Any, strides: Any, begin_mask: int, end_mask: int, ellipsis_mask: int, new_axis_mask: int, shrink_axis_mask: int
 ) -> tuple[Any, ...]:
-    """Return the NumPy index that a strided slice with TensorFlow's masks stands for."""
+    """Return the NumPy index that a strided slice with TensorFlow's masks stands for.
+
+    Args:
+      begin, end, strides: one entry for each part of the index.
+      begin_mask, end_mask: bits of the parts whose begin or end is left out. ellipsis_mask: the bit of the part that is ``...``.
+      new_axis_mask: bits of the parts that add an axis. shrink_axis_mask: bits of the parts that are one position.
+    """
     index: list[Any] = []
     for i, (first, last, step) in enumerate(zip(begin, end, strides, strict=True)):
         bit = 1 << i

@@ -240,7 +240,16 @@ def dynamic_stitch(indices: Any, data: Any, *, name: str | None = None) -> Any:
     places, parts = list(indices), list(data)
     places = [to_symbol(i, dtypes.int32, f"{label}/indices", *places, *parts) for i in places]
     parts = [to_symbol(d, None, f"{label}/data", *places) for d in parts]
-    return dynamic_stitch_op(*places, *parts, count=len(places), name=label)
+    result = dynamic_stitch_op(*places, *parts, count=len(places), name=label)
+    return _with_known_rows(result, [place.builder.static_value(place) for place in places])
+
+
+def _with_known_rows(result: Any, places: list[Any]) -> Any:
+    """Tell a recorded result how many rows constant places give it."""
+    rows = [place for part in places if part is not None for place in (part if isinstance(part, tuple) else (part,))]
+    if hasattr(result, "set_shape") and all(part is not None for part in places) and None not in rows and result.tensor_type.shape is not None:
+        result.set_shape((max(rows, default=-1) + 1, *result.tensor_type.shape[1:]))
+    return result
 
 
 # --- counting ------------------------------------------------------------------------------------------------------------------

@@ -286,7 +286,11 @@ def reduce_all(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | 
 
 
 def reduce_logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
-    """Return log(sum(exp(x))) over `axis` without overflow."""
+    """Return log(sum(exp(x))) over `axis` without overflow.
+
+    Args:
+      x: floats. axis: an int, a list, or None for all axes. keepdims: keep reduced axes with size 1. name: name of the scope.
+    """
     axes = to_axes(axis)
     with scope(name or "ReduceLogSumExp", x) as entered:
         peak = reduce_max_op(x, axis=axes, keepdims=True)
@@ -297,12 +301,20 @@ def reduce_logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False, name: 
 
 
 def argmax(x: Any, *, axis: int = 0, dtype: Any = dtypes.int64, name: str | None = None) -> Any:
-    """Return the position of the largest element along `axis`."""
+    """Return the position of the largest element along `axis`.
+
+    Args:
+      x: numbers. axis: the axis that is searched. dtype: int32 or int64, of the result. name: name of the operation.
+    """
     return argmax_op(x, axis=int(axis), dtype=dtypes.as_dtype(dtype), name=name)
 
 
 def argmin(x: Any, *, axis: int = 0, dtype: Any = dtypes.int64, name: str | None = None) -> Any:
-    """Return the position of the smallest element along `axis`."""
+    """Return the position of the smallest element along `axis`.
+
+    Args:
+      x: numbers. axis: the axis that is searched. dtype: int32 or int64, of the result. name: name of the operation.
+    """
     return argmin_op(x, axis=int(axis), dtype=dtypes.as_dtype(dtype), name=name)
 
 

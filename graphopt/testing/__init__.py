@@ -16,3 +16,6 @@ from graphopt.testing.contract import check_sample as check_sample
 from graphopt.testing.contract import registered_ops as registered_ops
 from graphopt.testing.errors import ContractError as ContractError
 from graphopt.testing.gradients import check_gradient as check_gradient
+from graphopt.testing.random_program import RandomProgram as RandomProgram
+from graphopt.testing.random_program import random_program as random_program
+from graphopt.testing.recorded import run_recorded as run_recorded

@@ -106,7 +106,8 @@ class Recorder:
         """Return a tensor of the pool, one recorded late more likely than one recorded early.
 
         Args:
-          kinds: NumPy's letters of the kinds of element types. where: what its value must satisfy. like: a tensor whose element type it has.
+          kinds: NumPy's letters of the kinds of element types. where: what its value must satisfy.
+          like: a tensor whose element type it has.
 
         Raises:
           NotPossible: when there is none.

@@ -3,8 +3,9 @@
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights
+from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights, rnn_cell
 from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
+from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
 from graphopt.train.adaptive_clipping import adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
@@ -44,4 +45,19 @@ training = SimpleNamespace(
     assign_moving_average=assign_moving_average,
     sgdr_decay=sgdr_decay,
     weighted_moving_average=weighted_moving_average,
+)
+
+rnn = SimpleNamespace(
+    BasicLSTMCell=rnn_cell.BasicLSTMCell,
+    BasicRNNCell=rnn_cell.BasicRNNCell,
+    DeviceWrapper=rnn_cell.DeviceWrapper,
+    DropoutWrapper=rnn_cell.DropoutWrapper,
+    GRUCell=rnn_cell.GRUCell,
+    LSTMCell=rnn_cell.LSTMCell,
+    LSTMStateTuple=rnn_cell.LSTMStateTuple,
+    MultiRNNCell=rnn_cell.MultiRNNCell,
+    RNNCell=rnn_cell.RNNCell,
+    ResidualWrapper=rnn_cell.ResidualWrapper,
+    static_bidirectional_rnn=static_bidirectional_rnn,
+    static_rnn=static_rnn,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphopt import dtypes
-from graphopt.autodiff import branches, loops
+from graphopt.autodiff import branches, loops, row_loops
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph import variables
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
@@ -100,8 +100,8 @@ def map_fn(
     infer_shape: bool = True,
     name: str | None = None,
 ) -> Any:
-    """Return a function applied to every row of tensors, stacked; see `graphopt.autodiff.loops.map_fn`."""
-    result = loops.map_fn(fn, elems, dtype, name=name)
+    """Return a function applied to every row of tensors, stacked; see `graphopt.autodiff.row_loops.map_fn`."""
+    result = row_loops.map_fn(fn, elems, dtype, name=name)
     return result if back_prop else map_structure(stop_gradient, result)
 
 
@@ -116,8 +116,8 @@ def scan(
     reverse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Return what a function of the result so far and the next row gives, after every row; see `graphopt.autodiff.loops.scan`."""
-    result = loops.scan(fn, elems, initializer, reverse=reverse, name=name)
+    """Return what a function of the result so far and the next row gives, after every row; see `graphopt.autodiff.row_loops.scan`."""
+    result = row_loops.scan(fn, elems, initializer, reverse=reverse, name=name)
     return result if back_prop else map_structure(stop_gradient, result)
 
 
@@ -130,8 +130,8 @@ def foldl(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Return the last result of a function of the result so far and the next row; see `graphopt.autodiff.loops.foldl`."""
-    result = loops.foldl(fn, elems, initializer, name=name)
+    """Return the last result of a function of the result so far and the next row; see `graphopt.autodiff.row_loops.foldl`."""
+    result = row_loops.foldl(fn, elems, initializer, name=name)
     return result if back_prop else map_structure(stop_gradient, result)
 
 
@@ -145,7 +145,7 @@ def foldr(
     name: str | None = None,
 ) -> Any:
     """Return the last result of a function of the result so far and the next row, from the last row on; see `foldl`."""
-    result = loops.foldr(fn, elems, initializer, name=name)
+    result = row_loops.foldr(fn, elems, initializer, name=name)
     return result if back_prop else map_structure(stop_gradient, result)
 
 

@@ -12,11 +12,13 @@ from graphopt.graph.initializers import TruncatedNormal as truncated_normal
 from graphopt.graph.initializers import UniformUnitScaling as uniform_unit_scaling
 from graphopt.graph.initializers import VarianceScaling as variance_scaling
 from graphopt.graph.initializers import Zeros as zeros
+from graphopt.graph.initializers import he_normal, he_uniform, lecun_normal, lecun_uniform
 from graphopt.graph.variables import global_variables_initializer as global_variables
 from graphopt.graph.variables import local_variables_initializer as local_variables
 from graphopt.graph.variables import variables_initializer as variables
 
 __all__ = [
-    "constant", "global_variables", "glorot_normal", "glorot_uniform", "identity", "local_variables", "ones", "orthogonal", "random_normal",
+    "constant", "global_variables", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform",
+    "local_variables", "ones", "orthogonal", "random_normal",
     "random_uniform", "truncated_normal", "uniform_unit_scaling", "variables", "variance_scaling", "zeros",
 ]  # fmt: skip

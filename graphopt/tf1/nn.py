@@ -18,10 +18,15 @@ from graphopt.ops import softmax as softmax_ops
 from graphopt.ops.array import shape_op, stop_gradient
 from graphopt.ops.elementwise import cast
 from graphopt.shapes import to_shape
+from graphopt.tf1 import rnn_cell as rnn_cell
 from graphopt.tf1.arguments import renamed
 from graphopt.tf1.math import log_sigmoid as log_sigmoid
 from graphopt.tf1.math import sigmoid as sigmoid
 from graphopt.tf1.math import tanh as tanh
+from graphopt.tf1.rnn import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
+from graphopt.tf1.rnn import dynamic_rnn as dynamic_rnn
+from graphopt.tf1.rnn import static_bidirectional_rnn as static_bidirectional_rnn
+from graphopt.tf1.rnn import static_rnn as static_rnn
 
 # --- activations -------------------------------------------------------------------------------------------------------
 

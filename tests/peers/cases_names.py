@@ -304,14 +304,6 @@ def gradient_names(tf: Any) -> list[str]:
     return [p for p in ("gradients/net/r_grad/", "gradients/net/s_grad/", "gradients/net/m_grad/") if any(n.startswith(p) for n in found)]
 
 
-@names("gate_names")
-def gate_names(tf: Any) -> list[str]:
-    """Optimizers gate gradients: an op with two of them gets a tuple."""
-    w, b = tf.get_variable("w", [2]), tf.get_variable("b", [2])
-    pairs = tf.train.GradientDescentOptimizer(0.1).compute_gradients(tf.reduce_sum(w * b))
-    return [g.name for g, _ in pairs]
-
-
 @names("summary")
 def summary(tf: Any) -> list[str]:
     out = [tf.summary.scalar("loss", tf.constant(1.0)).name, tf.summary.scalar("loss", tf.constant(1.0)).name]

@@ -25,7 +25,7 @@ def drawn(tf: Any, make: Make, graph_seed: int | None = 7) -> dict[str, Any]:
     with tf.Session() as session:
         again = session.run(x)
     shape = x.get_shape()
-    described = [x.name.split("/")[0], x.dtype.base_dtype.name, None if shape.ndims is None else shape.as_list()]
+    described = [x.name.split("/")[0].split(":")[0], x.dtype.base_dtype.name, None if shape.ndims is None else shape.as_list()]
     return {"first": first, "second": second, "restarts": bool(np.array_equal(first, again)), "described": described}
 
 

@@ -250,7 +250,6 @@ BAD: dict[str, tuple[Callable[[Any], Any], str]] = {
     "constant_value": (lambda tf: tf.constant_initializer(object()), ""),
     "orthogonal_rank": (lambda tf: tf.orthogonal_initializer()([3]), ""),
     "identity_rank": (lambda tf: tf.initializers.identity()([2, 2, 2]), ""),
-    "scaling_of_int": (lambda tf: tf.glorot_uniform_initializer(dtype=tf.int32), ""),
 }
 for label, (action, words) in BAD.items():
     initializers.add(f"refused/{label}", lambda tf, a=action, s=words: raised(lambda: a(tf), s))

@@ -155,10 +155,10 @@ def test_a_check_in_a_turn():
 def test_a_condition_changes_nothing():
     v = tf.Variable(1.0)
     y = tf.while_loop(lambda i: v.assign_add(1.0) < 5.0, lambda i: i + 1, [0])
-    with pytest.raises(NotImplementedError, match="The condition of a while_loop must not change anything: Variable."):
+    with pytest.raises(NotImplementedError, match=r"The condition of a while_loop must not change anything: Variable."):
         run(y)
     z = tf.while_loop(lambda i: tf.Print(i, [i]) < 5, lambda i: i + 1, [0])
-    with pytest.raises(NotImplementedError, match="The condition of a while_loop must not change anything: an action."):
+    with pytest.raises(NotImplementedError, match=r"The condition of a while_loop must not change anything: an action."):
         run(z)
 
 
@@ -213,9 +213,7 @@ def test_what_does_not_depend_and_what_is_held_back(x):
 def test_the_gradient_of_a_shape_that_changes(x):
     y = tf.while_loop(lambda i, v: i < 2, lambda i, v: (i + 1, tf.concat([v, v], 0)), [0, x], shape_invariants=[[], [None]])[1]
     slope = tf.gradients(y, x)[0]
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match="What a while_loop keeps for its gradient must have the same shape in every turn"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"or keeps of it for its gradient, must have one shape: got \[3\] and \[6\]."):
         run(slope, {x: X})
 
 
@@ -282,7 +280,7 @@ def test_folds():
         (
             lambda x: tf.while_loop(lambda v: True, lambda v: tf.concat([v, v], 0), [x]),
             ValueError,
-            "The shape for x:0 is not an invariant for the loop. It enters the loop with shape (3,), but has shape (6,) after one iteration.",
+            "The shape for x:0 is not an invariant for the loop. It enters the loop with shape (3,), but has shape (6,)",
         ),
         (
             lambda x: tf.while_loop(lambda v: True, lambda v: (v, v), [x]),

@@ -197,7 +197,13 @@ def test_feedable_and_fetchable(graph):
 
 def test_devices_are_noted():
     with tf.device("/gpu:0"):
-        assert tf.constant(1.0).device == "/gpu:0"
+        assert tf.constant(1.0).device == "/device:GPU:0"
+        with tf.device("/job:ps/task:1"):
+            assert tf.constant(1.0).device == "/job:ps/task:1/device:GPU:0"
+            with tf.device(lambda op: "/device:CPU:1" if op.type == "Const" else ""):
+                assert tf.constant(1.0).device == "/job:ps/task:1/device:CPU:1"
+        with tf.device(None):
+            assert tf.constant(1.0).device == ""
     assert tf.constant(1.0).device == ""
 
 

@@ -1,4 +1,5 @@
 """`get_variable` and `variable_scope`: the rules and the recorded sequences of TensorFlow 1."""
+# Long because: every rule of one function.
 
 import re
 
