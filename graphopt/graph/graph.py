@@ -11,7 +11,6 @@ from typing import Any
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphStateError
 from graphopt.graph.device import merged_device
-from graphopt.graph.device import merged_device
 from graphopt.graph.operation import Location, Operation, Tensor, user_location
 from graphopt.graph.recording_scopes import RecordingScopes
 from graphopt.graph.static_value import static_value

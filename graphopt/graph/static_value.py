@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphopt import shapes
+from graphopt.errors import OpError
 from graphopt.graph.operation import Tensor
 from graphopt.ir.node import CONST
 from graphopt.ops import array, branch, elementwise, indexing
 
 _MAX_DEPTH = 64
+# Longer vectors are not computed while recording: no shape has that many sizes.
+_MAX_SIZE = 256
 
 
 def static_value(tensor: Tensor, depth: int = 0) -> Any:
@@ -26,7 +31,39 @@ def static_value(tensor: Tensor, depth: int = 0) -> Any:
         return None
     op = tensor.op
     evaluate = _EVALUATORS.get(op.opdef.name)
-    return None if evaluate is None else evaluate(op, [_Lazy(t, depth + 1) for t in op.inputs])
+    operands = [_Lazy(t, depth + 1) for t in op.inputs]
+    return _computed(tensor, operands) if evaluate is None else evaluate(op, operands)
+
+
+def _computed(tensor: Tensor, operands: list[_Lazy]) -> Any:
+    """Return what the op's kernel makes of operands that are small and fully known, or None."""
+    op = tensor.op
+    known: dict[Tensor, Any] = op.graph.state.setdefault("static_values", {})
+    if tensor not in known:
+        known[tensor] = _run_kernel(tensor, operands)
+    return known[tensor]
+
+
+def _run_kernel(tensor: Tensor, operands: list[_Lazy]) -> Any:
+    op = tensor.op
+    if op.opdef.kernel is None or not operands:
+        return None
+    arrays = []
+    for operand in operands:
+        value = operand.value()
+        if value is None or (isinstance(value, tuple) and (None in value or len(value) > _MAX_SIZE)):
+            return None
+        arrays.append(
+            np.array(value, operand.tensor.dtype.np).reshape([d if d is not None else -1 for d in operand.tensor.tensor_type.shape or ()])[
+                ()
+            ]
+        )
+    try:
+        result = op.opdef.kernel(np, *arrays, **op.attributes)
+    except (OpError, ValueError, TypeError, IndexError, ArithmeticError):
+        return None
+    made = np.asarray(result[tensor.value_index] if isinstance(result, tuple) else result)
+    return int(made) if made.ndim == 0 else tuple(made.tolist()) if made.size <= _MAX_SIZE else None
 
 
 def _rows(tensor: Tensor) -> Any:

@@ -203,7 +203,7 @@ def _filled(shape: Any, value: int, dtype: Any, name: str) -> Any:
     element = dtypes.as_dtype(dtype)
     scalar = np.array(b"" if element is dtypes.string else value, element.np)
     if not hasattr(shape, "builder"):
-        shape = np.array([], np.int32) if np.size(shape) == 0 and not _holds_symbols(shape) else shape
+        shape = np.array([], np.int32) if not _holds_symbols(shape) and np.size(shape) == 0 else shape
     return fill(shape, scalar, name=name)
 
 

@@ -19,7 +19,7 @@ from graphopt.ops.control import assert_op
 from graphopt.ops.elementwise import cast, equal, less, zeros_as
 from graphopt.ops.indexing import gather
 from graphopt.ops.layout import reverse_op, reverse_sequence_op
-from graphopt.ops.picking import choose
+from graphopt.ops.picking import choose, slice_
 from graphopt.tf1.rnn_base import check_cell
 
 
@@ -138,7 +138,8 @@ def _checked_lengths(sequence_length: Any, batch_size: Any) -> Tensor:
     message = f"Expected shape for Tensor {lengths.name} is "
     check = assert_op(equal(found[0], batch_size), message, [batch_size], " but saw shape: ", found)
     with get_default_graph().control_dependencies([check]):
-        checked: Tensor = identity(lengths, name="CheckSeqLen")
+        # What is known of the batch size is what the inputs say, as in TensorFlow.
+        checked: Tensor = slice_(identity(lengths, name="CheckSeqLen"), [0], [batch_size])
     return checked
 
 

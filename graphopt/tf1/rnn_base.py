@@ -144,18 +144,13 @@ def _plain(size: Any) -> Any:
 
 def check_cell(name: str, cell: Any) -> None:
     """Raise TypeError unless an argument can be used as a cell."""
-    missing = [
-        text
-        for found, text in (
-            (hasattr(cell, "output_size"), "'output_size' property is missing"),
-            (hasattr(cell, "state_size"), "'state_size' property is missing"),
-            (
-                hasattr(cell, "zero_state") or hasattr(cell, "get_initial_state"),
-                "either 'zero_state' or 'get_initial_state' method is required",
-            ),
-            (callable(cell), "is not callable"),
-        )
-        if not found
-    ]
+    has_zero_state = hasattr(cell, "zero_state") or hasattr(cell, "get_initial_state")
+    conditions = {
+        "'output_size' property is missing": hasattr(cell, "output_size"),
+        "'state_size' property is missing": hasattr(cell, "state_size"),
+        "either 'zero_state' or 'get_initial_state' method is required": has_zero_state,
+        "is not callable": callable(cell),
+    }
+    missing = [text for text, holds in conditions.items() if not holds]
     if missing:
         raise ArgumentTypeError(f"The argument {name!r} ({cell}) is not an RNNCell: {', '.join(missing)}.")

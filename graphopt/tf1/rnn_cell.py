@@ -15,9 +15,8 @@ from graphopt.graph.initializers import Constant, Zeros
 from graphopt.graph.nest import is_nested
 from graphopt.graph.scopes import name_scope
 from graphopt.graph.variable_scope import get_variable, variable_scope
-from graphopt.ops.activations import sigmoid
 from graphopt.ops.array import concat
-from graphopt.ops.elementwise import add, maximum, minimum, multiply, tanh
+from graphopt.ops.elementwise import add, maximum, minimum, multiply, sigmoid, tanh
 from graphopt.ops.layout import split_even
 from graphopt.ops.linalg import matmul
 from graphopt.ops.nn import bias_add

@@ -62,7 +62,7 @@ def test_blocks_without_effect():
     v = tf.Variable(1.0)
     with tf.device("/cpu:0"), tf.colocate_with(v), tf.container("mine") as name:
         assert name == "mine"
-        assert tf.constant(1.0).device == "/cpu:0"
+        assert tf.constant(1.0).device == "/device:CPU:0"
     assert tf.tables_initializer().type == "NoOp"
 
 
