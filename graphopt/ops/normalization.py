@@ -157,7 +157,8 @@ batch_norm_op = define_op(
     "batch_norm(x: float, scale: same(x), offset: same(x); axis = -1, epsilon = 0.001) -> many()",
     infer=_batch_norm_type, kernel=_batch_norm_kernel, vjp=_batch_norm_vjp, expand=_batch_norm_expand, tf_name="FusedBatchNorm",
     samples=[case("f32[8,3]", "f32[3]", "f32[3]"), case("f64[6,2]", "f64[2]", "f64[2]"),
-             case("f64[3,2,4]", "f64[2]", "f64[2]", axis=1, epsilon=0.1), case("f32[0,2]", "f32[2]", "f32[2]", differentiable=False), case("f64[2,3,2,2]", "f64[2]", "f64[2]", axis=3)],
+             case("f64[3,2,4]", "f64[2]", "f64[2]", axis=1, epsilon=0.1), case("f32[0,2]", "f32[2]", "f32[2]", differentiable=False),
+             case("f64[2,3,2,2]", "f64[2]", "f64[2]", axis=3)],
     doc="Normalise each channel to mean 0 and variance 1, then scale and shift it; return the result, the mean and the variance.",
     ref="Ioffe and Szegedy, Batch Normalization (2015)",
 )  # fmt: skip

@@ -247,7 +247,8 @@ def dynamic_stitch(indices: Any, data: Any, *, name: str | None = None) -> Any:
 def _with_known_rows(result: Any, places: list[Any]) -> Any:
     """Tell a recorded result how many rows constant places give it."""
     rows = [place for part in places if part is not None for place in (part if isinstance(part, tuple) else (part,))]
-    if hasattr(result, "set_shape") and all(part is not None for part in places) and None not in rows and result.tensor_type.shape is not None:
+    is_known = all(part is not None for part in places) and None not in rows
+    if is_known and hasattr(result, "set_shape") and result.tensor_type.shape is not None:
         result.set_shape((max(rows, default=-1) + 1, *result.tensor_type.shape[1:]))
     return result
 

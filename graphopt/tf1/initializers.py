@@ -18,7 +18,23 @@ from graphopt.graph.variables import local_variables_initializer as local_variab
 from graphopt.graph.variables import variables_initializer as variables
 
 __all__ = [
-    "constant", "global_variables", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform",
-    "local_variables", "ones", "orthogonal", "random_normal",
-    "random_uniform", "truncated_normal", "uniform_unit_scaling", "variables", "variance_scaling", "zeros",
-]  # fmt: skip
+    "constant",
+    "global_variables",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "local_variables",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+    "uniform_unit_scaling",
+    "variables",
+    "variance_scaling",
+    "zeros",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from graphopt.errors import ArgumentError, UnsupportedError
+from graphopt.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.nest import assert_same_structure, is_nested, map_structure
 from graphopt.ops.elementwise import add, subtract
@@ -77,7 +77,7 @@ class DropoutWrapper(_Wrapper):
         if variational_recurrent:
             raise UnsupportedError("DropoutWrapper has no variational_recurrent.")
         if dropout_state_filter_visitor is not None and not callable(dropout_state_filter_visitor):
-            raise ArgumentError("dropout_state_filter_visitor must be callable")
+            raise ArgumentTypeError("dropout_state_filter_visitor must be callable")
         given = {"input_keep_prob": input_keep_prob, "output_keep_prob": output_keep_prob, "state_keep_prob": state_keep_prob}
         for name, probability in given.items():
             if not hasattr(probability, "builder") and not 0.0 <= probability <= 1.0:

@@ -154,13 +154,17 @@ class _Placing:
         places: dict[Item, Slice] = {}
         for position, unit in enumerate(self.units):
             ending = dying.get(position, [])
-            early = [item for item in ending if self._may_take_over(unit, item)]
-            for item in early:
-                arena.give_back(places[item])
+            # A result stands exactly over a dying operand or apart from it: NumPy copies operands that overlap it in part.
+            left = [item for item in ending if self._may_take_over(unit, item)]
+            taken_over: set[Item] = set()
             for item in born.get(position, ()):
-                places[item] = arena.take(sum([aligned_size(node) for node in _nodes_in(item)]))
+                size = sum([aligned_size(node) for node in _nodes_in(item)])
+                old = next((dead for dead in left if places[dead].size == size and dead not in taken_over), None)
+                places[item] = arena.take(size) if old is None else places[old]
+                if old is not None:
+                    taken_over.add(old)
             for item in ending:
-                if item not in early:
+                if item not in taken_over:
                     arena.give_back(places[item])
         return self._by_node(places), {item: place for item, place in places.items() if isinstance(item, Bundle)}, arena.size
 
