@@ -6,11 +6,12 @@ from typing import Any
 from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights, rnn_cell
 from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
 from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
-from graphopt.train.adaptive_clipping import adaptive_clipping_fn
+from graphopt.train.adaptive_clipping import _adaptive_max_norm, adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
 from graphopt.train.schedules import sgdr_decay
+from graphopt.train.stages import add_noise, clip_by_norm, multiply_gradients
 
 
 def _defined_in(*modules: ModuleType) -> dict[str, Any]:
@@ -23,7 +24,20 @@ def _defined_in(*modules: ModuleType) -> dict[str, Any]:
     }
 
 
+# tensorflow/contrib/layers/python/layers/optimizers.py, whose private helpers tests reached into.
+_optimizers = SimpleNamespace(
+    OPTIMIZER_CLS_NAMES=OPTIMIZER_CLS_NAMES,
+    OPTIMIZER_SUMMARIES=OPTIMIZER_SUMMARIES,
+    adaptive_clipping_fn=adaptive_clipping_fn,
+    optimize_loss=optimize_loss,
+    _adaptive_max_norm=_adaptive_max_norm,
+    _add_scaled_noise_to_gradients=add_noise,
+    _clip_gradients_by_norm=clip_by_norm,
+    _multiply_gradients=multiply_gradients,
+)
+
 layers = SimpleNamespace(
+    python=SimpleNamespace(layers=SimpleNamespace(optimizers=_optimizers)),
     **_defined_in(contrib_layers, contrib_summaries, contrib_weights),
     OPTIMIZER_CLS_NAMES=OPTIMIZER_CLS_NAMES,
     OPTIMIZER_SUMMARIES=OPTIMIZER_SUMMARIES,

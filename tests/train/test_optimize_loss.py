@@ -342,3 +342,17 @@ def test_only_training_ops_have_an_info() -> None:
     for other in (loss, "OptimizeLoss", None):
         with pytest.raises(ValueError, match="is not a training op: pass what optimize_loss returned"):
             tf.train.training_info(other)
+
+
+def test_contrib_s_own_module_and_its_helpers_are_there() -> None:
+    helpers = tf.contrib.layers.python.layers.optimizers
+    assert helpers.optimize_loss is tf.contrib.layers.optimize_loss is tf.optimize_loss
+    w = tf.get_variable("w", initializer=np.array([3.0, 4.0], np.float32))
+    pairs = [(tf.constant([3.0, 4.0]), w), (None, tf.get_variable("u", [2]))]
+    clipped = helpers._clip_gradients_by_norm(pairs, 1.0)
+    doubled = helpers._multiply_gradients(pairs, {w: 2.0})
+    noisy = helpers._add_scaled_noise_to_gradients(pairs, 0.0)
+    assert [gradient for gradient, _ in (clipped[1], doubled[1], noisy[1])] == [None, None, None]
+    with tf.Session() as session:
+        values = session.run([clipped[0][0], doubled[0][0], noisy[0][0]])
+    assert [v.round(6).tolist() for v in values] == [pytest.approx([0.6, 0.8]), [6.0, 8.0], [3.0, 4.0]]
