@@ -13,6 +13,7 @@ from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import group, variables_initializer
 from graphopt.ir.program import Program
+from graphopt.ir.samples import SPECIAL
 from graphopt.ir.types import TensorType
 from graphopt.testing.random_steps import FAMILIES
 from graphopt.testing.recorded import run_recorded
@@ -21,6 +22,7 @@ from graphopt.testing.recorder import NotPossible, Recorder
 _TRIES = 25
 _STEPS_PER_LEVEL = 3
 _FETCHES = 8
+_SPECIAL_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,16 @@ class RandomProgram:
         """Return the program for the shapes of the feeds, optimised as the settings say."""
         types = {("feed", t.name): TensorType(t.dtype, value.shape) for t, value in self.feeds.items()}
         return optimize(self.discharged(), types)
+
+    def other_values(self, seed: int) -> dict[Tensor, np.ndarray[Any, Any]]:
+        """Return feeds of the same shapes with other values, special ones among them. The program may fail for them."""
+        random = np.random.default_rng(seed)
+        found = {}
+        for tensor, value in self.feeds.items():
+            fresh = _random_array(random, value.dtype, value.shape)
+            special = random.choice(SPECIAL, value.shape) if value.dtype.kind == "f" else fresh
+            found[tensor] = np.where(random.random(value.shape) < _SPECIAL_SHARE, special, fresh).astype(value.dtype)
+        return found
 
     def other_feeds(self, seed: int) -> dict[Tensor, np.ndarray[Any, Any]]:
         """Return feeds of other shapes: what was one unknown size before is another now, the same everywhere.

@@ -27,6 +27,7 @@ from graphopt.ops.array import (
 )
 from graphopt.ops.broadcast import broadcast_to, fill
 from graphopt.ops.contraction import einsum
+from graphopt.ops.control import check_numerics
 from graphopt.ops.decompositions import matrix_solve_op
 from graphopt.ops.elementwise import absolute, add, add_n, cast, divide, greater, multiply, negative, select, square, subtract
 from graphopt.ops.indexing import slice_with_python_syntax
@@ -314,6 +315,13 @@ def _gather(r: Recorder) -> None:
 
 
 @step("indexing")
+def _gather_that_may_fail(r: Recorder) -> None:
+    x = r.pick(where=is_filled)
+    index = r.pick("i", where=lambda v: v.ndim < 3 and bool(np.all((v >= 0) & (v < r.value(x).shape[0]))))
+    r.add(indexing.gather(x, index))
+
+
+@step("indexing")
 def _one_hot(r: Recorder) -> None:
     r.add(
         indexing.one_hot(
@@ -466,6 +474,11 @@ def _write_rows(r: Recorder) -> None:
             variable, index if r.chance(0.7) else np.arange(2, dtype=np.int32) % rows, updates
         )
     )
+
+
+@step("state")
+def _check(r: Recorder) -> None:
+    r.add(check_numerics(r.pick(), message="a random check"))
 
 
 @step("state")
