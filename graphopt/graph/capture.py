@@ -87,6 +87,9 @@ class BranchGraph(Graph):
         # A variable keeps its name: that is how state is known.
         operation = Operation(self, source.op.name, op, (), attributes, (source.tensor_type,), [], source.op.location, source.op.device)
         self._append(operation)
+        for scope in self._control_scopes:
+            # It waits for nothing, so what takes it has to wait itself.
+            scope.seen.discard(operation)
         inner = operation.outputs[0]
         self._origins[operation] = source
         if is_reference and source.graph.state.get("variables", {}).get(source) is not None:

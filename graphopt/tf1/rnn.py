@@ -19,7 +19,8 @@ from graphopt.ops.control import assert_op
 from graphopt.ops.elementwise import cast, equal, less, zeros_as
 from graphopt.ops.indexing import gather
 from graphopt.ops.layout import reverse_op, reverse_sequence_op
-from graphopt.ops.picking import choose, slice_
+from graphopt.ops.picking import choose
+from graphopt.ops.sequence import range_
 from graphopt.tf1.rnn_base import check_cell
 
 
@@ -139,7 +140,7 @@ def _checked_lengths(sequence_length: Any, batch_size: Any) -> Tensor:
     check = assert_op(equal(found[0], batch_size), message, [batch_size], " but saw shape: ", found)
     with get_default_graph().control_dependencies([check]):
         # What is known of the batch size is what the inputs say, as in TensorFlow.
-        checked: Tensor = slice_(identity(lengths, name="CheckSeqLen"), [0], [batch_size])
+        checked: Tensor = gather(identity(lengths, name="CheckSeqLen"), range_(batch_size))
     return checked
 
 

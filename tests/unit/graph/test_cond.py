@@ -180,6 +180,16 @@ def test_a_write_then_a_read_inside(p):
     assert run([*tf.cond(p, twice, lambda: [0.0, 0.0]), v], {p: True}) == [2.0, 12.0, 12.0]
 
 
+def test_what_is_captured_under_control_edges_does_not_hide_them(p, x):
+    v = tf.Variable(1.0)
+
+    def then():
+        with tf.control_dependencies([v.assign(5.0)]):
+            return tf.identity(x)
+
+    assert run([tf.cond(p, then, lambda: x), v], {p: True, x: X})[1] == 5.0
+
+
 def test_an_operation_as_result(p):
     v = tf.Variable(0.0)
     done = tf.cond(p, lambda: tf.group(v.assign(1.0)), tf.no_op)
