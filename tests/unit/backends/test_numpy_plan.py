@@ -1,5 +1,7 @@
 """The numpy backend: two tiers with the same bits, updates in place and in batches, the generated source."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def network(sizes=(5, 7, 3), seed=0):
     random = np.random.RandomState(seed)
     x = tf.placeholder(tf.float32, [None, sizes[0]], name="x")
     layer = x
-    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (rows, columns) in enumerate(itertools.pairwise(sizes)):
         w = tf.get_variable(f"w{i}", initializer=random.randn(rows, columns).astype("f"))
         b = tf.get_variable(f"b{i}", initializer=random.randn(columns).astype("f"))
         layer = tf.tanh(tf.matmul(layer, w) + b)

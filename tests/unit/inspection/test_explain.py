@@ -21,10 +21,17 @@ def training_op():
     counter = tf.get_variable("counter", [], trainable=False, initializer=tf.zeros_initializer())
     loss = tf.reduce_sum(tf.matmul(tf.gather(table, [1, 1, 4]), w))
     return tf.contrib.layers.optimize_loss(
-        loss, tf.train.get_or_create_global_step(), 0.1, "Adam", gradient_multipliers={w: 2.0}, clip_gradients=3.0, variables=[table, w, unused],
-        learning_rate_decay_fn=lambda rate, step: tf.train.exponential_decay(rate, step, 10, 0.9), update_ops=[tf.assign_add(counter, 1.0)],
+        loss,
+        tf.train.get_or_create_global_step(),
+        0.1,
+        "Adam",
+        gradient_multipliers={w: 2.0},
+        clip_gradients=3.0,
+        learning_rate_decay_fn=lambda rate, step: tf.train.exponential_decay(rate, step, 10, 0.9),
+        update_ops=[tf.assign_add(counter, 1.0)],
+        variables=[table, w, unused],
         summaries=["loss", "learning_rate", "gradients", "global_gradient_norm"],
-    )  # fmt: skip
+    )
 
 
 def test_the_stages_stand_in_order_with_their_settings():
