@@ -1,0 +1,224 @@
+"""Every error that graphopt builds has a test that knows its text.
+
+`sites` reads the source and finds every call that builds an error: a call of an error class, of what a `raise` calls, or of a function that
+hands a text of its caller on to one of these. The literal parts of the text are compared with the strings of the tests. A test's string
+stands for the texts it shares most with, so a few common words don't make it the test of every error that has them.
+
+Nothing is asked of
+
+* `AssertionError` and `NotImplementedError`: an invariant of graphopt, and a method its subclasses must write;
+* a raise without a text of its own: `raise`, `raise error` (built, and found, somewhere else), `raise NotPossible` (caught by its caller);
+* a call in whose text no literal has room for a word, if a comment `# message from: ...` says who writes the text.
+"""
+
+import ast
+import builtins
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LENGTH = 12
+SHORTEST = 4
+EXEMPT = {"AssertionError", "NotImplementedError"}
+COMMENT = re.compile(r"# message from: \w")
+FIELD = re.compile(r"\{[^{}]*\}|%[sdrg]")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Site(NamedTuple):
+    """One call that builds an error, and the literal parts of its text."""
+
+    path: str
+    line: int
+    name: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.name}: {' ... '.join(self.parts) or 'no literal text'}"
+
+
+class Module(NamedTuple):
+    """One source file, its lines, and for each call the functions it stands in, from the inside out."""
+
+    path: str
+    lines: list[str]
+    tree: ast.Module
+    calls: list[tuple[ast.Call, tuple[Function, ...], bool]]
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the last name of `f`, `m.f` and `f(...)`; '' for anything else."""
+    if isinstance(node, ast.Call):
+        return name_of(node.func)
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def read(path: str, source: str) -> Module:
+    """Return what the scan needs of one file."""
+    tree = ast.parse(source)
+    calls: list[tuple[ast.Call, tuple[Function, ...], bool]] = []
+
+    def walk(node: ast.AST, inside: tuple[Function, ...], raised: bool) -> None:
+        if isinstance(node, ast.Call):
+            calls.append((node, inside, raised))
+        if isinstance(node, Function):
+            inside = (node, *inside)
+        for child in ast.iter_child_nodes(node):
+            walk(child, inside, isinstance(node, ast.Raise) and child is node.exc)
+
+    walk(tree, (), False)
+    return Module(path, source.splitlines(), tree, calls)
+
+
+def error_classes(modules: Iterable[Module]) -> set[str]:
+    """Return the names of the exception classes: Python's, and those the modules define."""
+    known = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)}
+    classes = [node for module in modules for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    before = 0
+    while before != len(known):
+        before = len(known)
+        known |= {c.name for c in classes if any(name_of(base) in known for base in c.bases)}
+    return known
+
+
+def parameters(function: Function) -> list[str]:
+    """Return the names of the parameters as a caller counts them."""
+    a = function.args
+    names = [arg.arg for arg in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def assigned(name: str, scope: ast.AST) -> list[ast.expr]:
+    """Return the values that statements in `scope` give to `name`."""
+    return [
+        node.value
+        for node in ast.walk(scope)
+        if (isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets))
+        or (isinstance(node, ast.AugAssign | ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name)
+        if node.value is not None
+    ]
+
+
+def texts(node: ast.AST, module: Module, inside: tuple[Function, ...], seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the literal parts of an expression, with the names looked up that the function or the module assigns."""
+    if isinstance(node, ast.Constant):
+        yield from FIELD.split(node.value) if isinstance(node.value, str) else ()
+    elif isinstance(node, ast.Name):
+        if node.id not in seen:
+            # A parameter hides the module's name.
+            scopes = [*inside, *([] if any(node.id in parameters(f) for f in inside) else [module.tree])]
+            values = next((found for scope in scopes if (found := assigned(node.id, scope))), [])
+            for value in values:
+                yield from texts(value, module, inside, seen | {node.id})
+    elif isinstance(node, ast.Attribute):
+        yield from texts(node.value, module, inside, seen)
+    elif isinstance(node, ast.JoinedStr):
+        yield from [v.value for v in node.values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+    elif isinstance(node, ast.IfExp):
+        yield from (*texts(node.body, module, inside, seen), *texts(node.orelse, module, inside, seen))
+    elif not isinstance(node, ast.Subscript | ast.Compare | ast.BoolOp):
+        for child in ast.iter_child_nodes(node):
+            yield from texts(child, module, inside, seen)
+
+
+def literal_parts(nodes: Iterable[ast.AST], module: Module, inside: tuple[Function, ...]) -> tuple[str, ...]:
+    """Return the parts that are long enough to know the text by: those of `LENGTH`, or else the longest."""
+    parts = {part for node in nodes for part in texts(node, module, inside) if len(part.strip()) >= SHORTEST}
+    long = {part for part in parts if len(part) >= LENGTH}
+    return tuple(sorted(long or sorted(parts, key=len)[-1:]))
+
+
+def handed_on(call: ast.Call, inside: tuple[Function, ...]) -> tuple[str, str] | None:
+    """Return the function and the parameter of it that holds the text of an error, if the last argument is one or formats one."""
+    last = call.args[-1] if call.args else None
+    if isinstance(last, ast.Call) and isinstance(last.func, ast.Attribute) and last.func.attr == "format":
+        last = last.func.value
+    if isinstance(last, ast.Name):
+        for function in inside:
+            if last.id in parameters(function) and not assigned(last.id, function):
+                return function.name, last.id
+    return None
+
+
+def argument(call: ast.Call, names: list[str], wanted: str) -> list[ast.expr]:
+    """Return the argument that a call gives for one parameter."""
+    found = [k.value for k in call.keywords if k.arg == wanted]
+    index = names.index(wanted)
+    return found or call.args[index : index + 1]
+
+
+def has_comment(call: ast.Call, module: Module) -> bool:
+    """Tell whether a comment on the lines of the call, or on the line above, says where the text comes from."""
+    return any(COMMENT.search(line) for line in module.lines[max(call.lineno - 2, 0) : call.end_lineno])
+
+
+def sites(sources: dict[str, str]) -> list[Site]:
+    """Return every place in the sources (path to text) that writes the text of an error."""
+    modules = [read(path, source) for path, source in sources.items()]
+    classes = error_classes(modules)
+    functions = {f.name: f for module in modules for _, inside, _ in module.calls for f in inside}
+    makers: dict[str, str] = {}
+    found: dict[tuple[str, int, int], Site] = {}
+    while True:
+        known = len(makers)
+        for module in modules:
+            for call, inside, raised in module.calls:
+                name = name_of(call)
+                if name in EXEMPT or (name in functions and name not in makers and name not in classes):
+                    continue
+                if name in makers:
+                    nodes = argument(call, parameters(functions[name]), makers[name])
+                elif name in classes or (raised and name != "with_op"):
+                    nodes = call.args
+                else:
+                    continue
+                key = (module.path, call.lineno, call.col_offset)
+                parts = literal_parts(nodes, module, inside)
+                maker = None if parts else handed_on(ast.Call(call.func, nodes, []), inside)
+                if maker is not None:
+                    makers.setdefault(*maker)
+                elif nodes and (parts or not has_comment(call, module)):
+                    found[key] = Site(module.path, call.lineno, name, parts)
+        if len(makers) == known:
+            return sorted(found.values())
+
+
+def strings(source: str) -> set[str]:
+    """Return the strings of a test file, docstrings left out, as written and as a pattern's text without its escapes."""
+    tree = ast.parse(source)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    values = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs}
+    return values | {re.sub(r"\\([^\w\s]|\s)", r"\1", value) for value in values}
+
+
+def shared(part: str, string: str) -> int:
+    """Return the length of the longest text that both have, if it has `LENGTH` or is the whole part; else 0."""
+    best, least = 0, min(LENGTH, len(part))
+    for start in range(len(part) - least + 1):
+        size = max(best + 1, least)
+        while start + size <= len(part) and part[start : start + size] in string:
+            best, size = size, size + 1
+    return best
+
+
+def without_a_test(found: Iterable[Site], known: Iterable[str]) -> list[Site]:
+    """Return the sites whose text no string is nearest to."""
+    by_start = defaultdict(set)
+    found = list(found)
+    for part in {part for site in found for part in site.parts}:
+        size = min(LENGTH, len(part))
+        for i in range(len(part) - size + 1):
+            by_start[part[i : i + size]].add(part)
+    sizes = {len(start) for start in by_start}
+    tested: set[str] = set()
+    for string in known:
+        near = {p for size in sizes for i in range(len(string) - size + 1) for p in by_start.get(string[i : i + size], ())}
+        lengths = {part: shared(part, string) for part in near}
+        tested |= {part for part, length in lengths.items() if length == max(lengths.values())}
+    return [site for site in found if not tested & set(site.parts)]
