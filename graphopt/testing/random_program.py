@@ -15,6 +15,7 @@ from graphopt.graph.variables import group, variables_initializer
 from graphopt.ir.program import Program
 from graphopt.ir.samples import SPECIAL
 from graphopt.ir.types import TensorType
+from graphopt.testing import random_network_steps as random_network_steps  # enters its steps
 from graphopt.testing.random_steps import FAMILIES
 from graphopt.testing.recorded import run_recorded
 from graphopt.testing.recorder import NotPossible, Recorder

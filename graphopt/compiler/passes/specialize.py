@@ -66,7 +66,8 @@ def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> O
 
     The kernel words it as TensorFlow does, so it is asked with operands of these shapes.
     """
-    if node.op.kernel is not None and all([source.tensor_type.is_static for source in inputs]):
+    known = [source.is_constant or (source.tensor_type.is_static and not node.op.parameter_of(i).static) for i, source in enumerate(inputs)]
+    if node.op.kernel is not None and all(known):
         operands = [source.value if source.is_constant else np.zeros(source.shape, source.dtype.np) for source in inputs]
         try:
             node.op.kernel(np, *operands, **node.attributes)
@@ -77,4 +78,4 @@ def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> O
     if len(inputs) == 2 and "Dimensions must be equal" in str(error):
         first, second = (shapes.format_shape(source.shape) for source in inputs)
         return invalid_argument(f"Incompatible shapes: {first} vs. {second}")
-    return invalid_argument(str(error).split("\n")[0])
+    return invalid_argument(str(error).split("\n")[0])  # message from: the op's inference

@@ -1,4 +1,5 @@
 """Recurrent networks: cells and the loops over steps (values are compared with TensorFlow's in tests/peers)."""
+# Long because: every cell and every loop over steps stands beside the same few helpers.
 
 import re
 from typing import Any
