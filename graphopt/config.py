@@ -1,7 +1,8 @@
 """The settings of a process and of a block of code, in one context variable.
 
 `GRAPHOPT_PRINT` names the compiler stages to print (``after:simplify``), `GRAPHOPT_VERIFY=1` checks every program between
-passes, `GRAPHOPT_BACKEND` chooses the backend.
+passes, `GRAPHOPT_OPTIMIZE` is the optimisation level, `GRAPHOPT_HOT_AFTER` the number of runs after which a signature becomes
+generated source, `GRAPHOPT_BACKEND` the backend.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def _from_environment() -> Settings:
         optimize=int(os.environ.get("GRAPHOPT_OPTIMIZE", "2")),
         verify=os.environ.get("GRAPHOPT_VERIFY", "") not in ("", "0"),
         print_stages=stages,
+        hot_after=int(os.environ.get("GRAPHOPT_HOT_AFTER", "2")),
         backend=os.environ.get("GRAPHOPT_BACKEND", "numpy"),
     )
 

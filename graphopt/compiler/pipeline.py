@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from graphopt.compiler.passes.expand import expand
 from graphopt.compiler.passes.fold import fold_constants
@@ -31,13 +32,14 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 )
 
 
-def optimize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
+def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed: Mapping[str, Any] | None = None) -> Program:
     """Return the program specialised to the inputs' actual types and optimised as the settings say.
 
     Args:
       program: what `discharge` gave. types: (kind, name) of inputs with their actual types.
+      fed: the values of feeds by name, for the message when they don't fit.
     """
-    program = _after("specialize", specialize(program, types))
+    program = _after("specialize", specialize(program, types, fed))
     passes = PASSES if settings().optimize > 0 else PASSES[:1]
     if any([has_programs(node) for node in program.nodes()]):
         program = map_nested(program, _optimize_nested)

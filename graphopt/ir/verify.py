@@ -89,4 +89,4 @@ def verify(program: Program, after: str = "") -> None:
         for check in CHECKS:
             broken = check(node)
             if broken is not None:
-                raise VerifyError(f"{node!r} of {list(node.inputs)}{where}: {broken}.")
+                raise VerifyError(f"{node!r} of {list(node.inputs)}{where}: {broken}.")  # message from: CHECKS

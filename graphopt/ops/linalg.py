@@ -34,6 +34,8 @@ def _swap(x: Any) -> Any:
 
 
 def _matmul_kernel(xp: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
+    if a.ndim < 2 or b.ndim < 2:
+        raise invalid_argument(f"Matrix expected: In[0]: {_sizes(a)}, In[1]: {_sizes(b)}")
     left, right = _swap(a) if transpose_a else a, _swap(b) if transpose_b else b
     if left.shape[-1] != right.shape[-2]:
         raise invalid_argument(f"Matrix size-incompatible: In[0]: {_sizes(a)}, In[1]: {_sizes(b)}")

@@ -110,7 +110,8 @@ class Signature:
             if cell is not None and cell.value is not None:
                 types[kind, name] = TensorType(node.dtype, np.shape(cell.value))
         self._check_initialized()
-        return Runner(self, NumpyExecutable(optimize(self._discharged.program, types)), [t.name for t in self._feeds])
+        fed = {t.name: value for t, value in zip(self._feeds, feeds, strict=True)}
+        return Runner(self, NumpyExecutable(optimize(self._discharged.program, types, fed)), list(fed))
 
     def _check_initialized(self) -> None:
         if self._discharged is None:

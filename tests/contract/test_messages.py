@@ -7,7 +7,8 @@ stands for the texts it shares most with, so a few common words don't make it th
 Nothing is asked of
 
 * `AssertionError` and `NotImplementedError`: an invariant of graphopt, and a method its subclasses must write;
-* a raise without a text of its own: `raise`, `raise error` (built, and found, somewhere else), `raise NotPossible` (caught by its caller);
+* a raise without a text of its own: `raise`, `raise error` (built, and found, somewhere else), `raise NotPossible` (caught by its caller),
+  and an error of another class with nothing but the text of the error that was caught;
 * a call in whose text no literal has room for a word, if a comment `# message from: ...` says who writes the text.
 """
 
@@ -118,8 +119,9 @@ def texts(node: ast.AST, module: Module, inside: tuple[Function, ...], seen: fro
                 yield from texts(value, module, inside, seen | {node.id})
     elif isinstance(node, ast.Attribute):
         yield from texts(node.value, module, inside, seen)
-    elif isinstance(node, ast.JoinedStr):
-        yield from [v.value for v in node.values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+    elif isinstance(node, ast.FormattedValue):
+        if isinstance(node.value, ast.Name):
+            yield from texts(node.value, module, inside, seen)
     elif isinstance(node, ast.IfExp):
         yield from (*texts(node.body, module, inside, seen), *texts(node.orelse, module, inside, seen))
     elif not isinstance(node, ast.Subscript | ast.Compare | ast.BoolOp):
@@ -128,10 +130,21 @@ def texts(node: ast.AST, module: Module, inside: tuple[Function, ...], seen: fro
 
 
 def literal_parts(nodes: Iterable[ast.AST], module: Module, inside: tuple[Function, ...]) -> tuple[str, ...]:
-    """Return the parts that are long enough to know the text by: those of `LENGTH`, or else the longest."""
-    parts = {part for node in nodes for part in texts(node, module, inside) if len(part.strip()) >= SHORTEST}
-    long = {part for part in parts if len(part) >= LENGTH}
-    return tuple(sorted(long or sorted(parts, key=len)[-1:]))
+    """Return the literal parts with a letter in them, the longest first; none if there is no room for a word in any."""
+    parts = {part for node in nodes for part in texts(node, module, inside) if any(c.isalpha() for c in part)}
+    ordered = sorted(parts, key=lambda part: (-len(part), part))
+    return tuple(ordered) if ordered and len(ordered[0].strip()) >= SHORTEST else ()
+
+
+def is_passed_on(nodes: Iterable[ast.AST], inside: tuple[Function, ...]) -> bool:
+    """Tell whether the text is made of an error that was caught here."""
+    caught = {node.name for function in inside for node in ast.walk(function) if isinstance(node, ast.ExceptHandler)}
+    return any(isinstance(name, ast.Name) and name.id in caught for node in nodes for name in ast.walk(node))
+
+
+def is_local(name: str, inside: tuple[Function, ...]) -> bool:
+    """Tell whether a name is a variable of the functions around."""
+    return any(name in parameters(function) or assigned(name, function) for function in inside)
 
 
 def handed_on(call: ast.Call, inside: tuple[Function, ...]) -> tuple[str, str] | None:
@@ -162,7 +175,7 @@ def sites(sources: dict[str, str]) -> list[Site]:
     """Return every place in the sources (path to text) that writes the text of an error."""
     modules = [read(path, source) for path, source in sources.items()]
     classes = error_classes(modules)
-    functions = {f.name: f for module in modules for _, inside, _ in module.calls for f in inside}
+    functions = {f.name: f for module in modules for f in ast.walk(module.tree) if isinstance(f, Function)}
     makers: dict[str, str] = {}
     found: dict[tuple[str, int, int], Site] = {}
     while True:
@@ -170,7 +183,7 @@ def sites(sources: dict[str, str]) -> list[Site]:
         for module in modules:
             for call, inside, raised in module.calls:
                 name = name_of(call)
-                if name in EXEMPT or (name in functions and name not in makers and name not in classes):
+                if name in EXEMPT or (name in functions and name not in makers and not is_local(name, inside)):
                     continue
                 if name in makers:
                     nodes = argument(call, parameters(functions[name]), makers[name])
@@ -183,7 +196,7 @@ def sites(sources: dict[str, str]) -> list[Site]:
                 maker = None if parts else handed_on(ast.Call(call.func, nodes, []), inside)
                 if maker is not None:
                     makers.setdefault(*maker)
-                elif nodes and (parts or not has_comment(call, module)):
+                elif nodes and (parts or not (has_comment(call, module) or is_passed_on(nodes, inside))):
                     found[key] = Site(module.path, call.lineno, name, parts)
         if len(makers) == known:
             return sorted(found.values())
@@ -197,28 +210,35 @@ def strings(source: str) -> set[str]:
     return values | {re.sub(r"\\([^\w\s]|\s)", r"\1", value) for value in values}
 
 
-def shared(part: str, string: str) -> int:
-    """Return the length of the longest text that both have, if it has `LENGTH` or is the whole part; else 0."""
-    best, least = 0, min(LENGTH, len(part))
+def shared(part: str, string: str) -> range:
+    """Return where in `string` the longest text stands that both have, if it has `LENGTH` or is the whole part; else nothing."""
+    best, least = range(0), min(LENGTH, len(part))
     for start in range(len(part) - least + 1):
-        size = max(best + 1, least)
-        while start + size <= len(part) and part[start : start + size] in string:
-            best, size = size, size + 1
+        size = max(len(best) + 1, least)
+        while start + size <= len(part) and (at := string.find(part[start : start + size])) >= 0:
+            best, size = range(at, at + size), size + 1
     return best
+
+
+def nearness(parts: Iterable[str], string: str) -> int:
+    """Return how much of a string is text of the parts."""
+    return len({at for part in parts for at in shared(part, string)})
 
 
 def without_a_test(found: Iterable[Site], known: Iterable[str]) -> list[Site]:
     """Return the sites whose text no string is nearest to."""
-    by_start = defaultdict(set)
     found = list(found)
-    for part in {part for site in found for part in site.parts}:
-        size = min(LENGTH, len(part))
-        for i in range(len(part) - size + 1):
-            by_start[part[i : i + size]].add(part)
+    by_start: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for parts in {site.parts for site in found if site.parts}:
+        # A text is known by any part of `LENGTH`, or by the longest if none is as long.
+        for part in [part for part in parts if len(part) >= LENGTH] or parts[:1]:
+            size = min(LENGTH, len(part))
+            for i in range(len(part) - size + 1):
+                by_start[part[i : i + size]].add(parts)
     sizes = {len(start) for start in by_start}
-    tested: set[str] = set()
+    tested: set[tuple[str, ...]] = set()
     for string in known:
-        near = {p for size in sizes for i in range(len(string) - size + 1) for p in by_start.get(string[i : i + size], ())}
-        lengths = {part: shared(part, string) for part in near}
-        tested |= {part for part, length in lengths.items() if length == max(lengths.values())}
-    return [site for site in found if not tested & set(site.parts)]
+        near = {parts for size in sizes for i in range(len(string) - size + 1) for parts in by_start.get(string[i : i + size], ())}
+        found_near = {parts: nearness(parts, string) for parts in near}
+        tested |= {parts for parts, size in found_near.items() if size == max(found_near.values())}
+    return [site for site in found if site.parts not in tested]

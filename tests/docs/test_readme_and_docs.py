@@ -93,7 +93,7 @@ def run_block(block: Block, namespace: dict[str, object], path: Path) -> None:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a block an empty folder to write to, with the examples and their data in reach, and an empty default graph."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
@@ -103,11 +103,11 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 @pytest.mark.parametrize("place", page_chains())
-def test_python_blocks_run(place: str, workplace: Path) -> None:
+def test_python_blocks_run(place: str, folder: Path) -> None:
     namespace: dict[str, object] = {"__name__": "__main__"}
     page = place.partition(":")[0].replace("/", "_")
     for block in page_chains()[place]:
-        run_block(block, namespace, workplace / f"{page}_{block.line}.py")
+        run_block(block, namespace, folder / f"{page}_{block.line}.py")
 
 
 def readme_commands() -> dict[str, str]:

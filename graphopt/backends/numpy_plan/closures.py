@@ -87,7 +87,7 @@ _MISMATCH = "operands could not be broadcast together with shapes"
 
 def with_origin(error: Exception, node: Node | None, plan: Plan) -> OpError:
     """Return the error of a step with the recorded operation that it comes from."""
-    known = error if isinstance(error, OpError) else invalid_argument(_message(str(error)))
+    known = error if isinstance(error, OpError) else invalid_argument(_message(str(error)))  # message from: NumPy
     origin = None if node is None else plan.program.origins.get(node)
     return known if known.op is not None or origin is None else known.with_op(origin)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from graphopt.ir.types import TensorType
 from graphopt.ops.branch import specialized
 
 
-def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) -> Program:
+def specialize(program: Program, types: Mapping[tuple[str, str], TensorType], fed: Mapping[str, Any] | None = None) -> Program:
     """Return the program for inputs of the given types.
 
     Args:
       program: the program.
       types: (kind, name) of an input with its actual type; others keep theirs.
+      fed: the values of feeds by name, for the message when they don't fit.
 
     Returns:
       A program in which what shapes decide (``tf.shape``, reshapes to it) is constant.
@@ -39,7 +41,7 @@ def specialize(program: Program, types: Mapping[tuple[str, str], TensorType]) ->
         try:
             current = with_inputs(node, inputs)
         except (ValueError, TypeError) as error:
-            raise _run_time_error(node, inputs, error).with_op(program.origins.get(node)) from None
+            raise _run_time_error(node, inputs, error, fed or {}).with_op(program.origins.get(node)) from None
         if has_programs(current):
             return with_attributes(current, specialized(current, _specialize_branch))
         find = current.op.value_from_types
@@ -61,14 +63,13 @@ def _specialize_branch(program: Program, types: Mapping[tuple[str, str], TensorT
         return program
 
 
-def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> OpError:
+def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception, fed: Mapping[str, Any]) -> OpError:
     """Return the error that running the node would raise: operands that were fed don't fit together.
 
     The kernel words it as TensorFlow does, so it is asked with operands of these shapes.
     """
-    known = [source.is_constant or (source.tensor_type.is_static and not node.op.parameter_of(i).static) for i, source in enumerate(inputs)]
-    if node.op.kernel is not None and all(known):
-        operands = [source.value if source.is_constant else np.zeros(source.shape, source.dtype.np) for source in inputs]
+    operands = [_stand_in(source, fed, node.op.parameter_of(i).static) for i, source in enumerate(inputs)]
+    if node.op.kernel is not None and all([operand is not None for operand in operands]):
         try:
             node.op.kernel(np, *operands, **node.attributes)
         except OpError as found:
@@ -79,3 +80,12 @@ def _run_time_error(node: Node, inputs: tuple[Node, ...], error: Exception) -> O
         first, second = (shapes.format_shape(source.shape) for source in inputs)
         return invalid_argument(f"Incompatible shapes: {first} vs. {second}")
     return invalid_argument(str(error).split("\n")[0])  # message from: the op's inference
+
+
+def _stand_in(source: Node, fed: Mapping[str, Any], needs_value: bool) -> Any:
+    """Return the operand's value, or zeros of its shape where the value doesn't matter; None when neither is known."""
+    if source.is_constant:
+        return source.value
+    if source.op is INPUT and source.attributes["kind"] == "feed" and source.attributes["name"] in fed:
+        return fed[source.attributes["name"]]
+    return np.zeros(source.shape, source.dtype.np) if source.tensor_type.is_static and not needs_value else None
