@@ -127,7 +127,9 @@ def _parse_body(lines: list[str], nested: dict[str, Program]) -> Program:
         if output is not None:
             outputs.append(Output(output[1], json.loads(output[2]), nodes[output[3]]))
         elif node is not None and node[3] in REGISTRY:
-            nodes[node[1]] = _parse_node(node[3], node[4], nodes, nested)
+            made = nodes[node[1]] = _parse_node(node[3], node[4], nodes, nested)
+            if node[2] != ", ".join(map(str, made.types)):
+                raise ArgumentError(f"The line says {node[2]}, but the result is {', '.join(map(str, made.types))}: {line!r}")
         else:
             raise ArgumentError(f"Not a line of a program: {line!r}")
     return Program(tuple(outputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -87,6 +88,9 @@ class Fetches:
         kind = type(structure)
         if kind is dict:
             return lambda values: {key: part(values) for key, part in parts.items()}
+        if isinstance(structure, defaultdict):
+            missing = structure.default_factory
+            return lambda values: kind(missing, [(key, part(values)) for key, part in parts.items()])
         return lambda values: kind([(key, part(values)) for key, part in parts.items()])
 
     def _slices(self, structure: IndexedSlices) -> Assemble:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
@@ -140,6 +140,8 @@ class Session:
         if self._closed:
             raise GraphStateError("Attempted to use a closed Session.")
         if feed_dict:
+            if type(feed_dict) is not dict and not isinstance(feed_dict, Mapping):
+                raise ArgumentTypeError(f"feed_dict must be a dictionary, got {type(feed_dict)}.")
             for key in feed_dict:
                 if type(key) is not Tensor:
                     feed_dict = flatten_feeds(self._graph, feed_dict)

@@ -242,3 +242,106 @@ def without_a_test(found: Iterable[Site], known: Iterable[str]) -> list[Site]:
         found_near = {parts: nearness(parts, string) for parts in near}
         tested |= {parts for parts, size in found_near.items() if size == max(found_near.values())}
     return [site for site in found if site.parts not in tested]
+
+
+def all_sites() -> list[Site]:
+    """Return the sites of the package."""
+    return sites({p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in sorted((ROOT / "graphopt").rglob("*.py"))})
+
+
+def test_every_error_has_a_test_that_knows_its_text() -> None:
+    files = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+    known = set().union(*[strings(path.read_text(encoding="utf-8")) for path in files])
+    found = all_sites()
+    assert len(found) > 500
+    missing = without_a_test(found, known)
+    assert not missing, "write a test that matches the text of each of these:\n" + "\n".join(map(str, missing))
+
+
+# --- deliberately wrong input --------------------------------------------------------------------------------------------
+
+ERRORS = """
+class BadError(ValueError):
+    pass
+
+def invalid(message):
+    return BadError(None, message)
+"""
+
+
+def untested(source: str, *known: str) -> list[int]:
+    """Return the lines of the sites in a source that no string knows."""
+    return [site.line for site in without_a_test(sites({"errors.py": ERRORS, "m.py": source}), known)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise BadError('the size of a thing is wrong')",
+        "raise errors.BadError('the size of a thing is wrong')",
+        "raise ValueError(f'{x}: the size of a thing is {wrong}')",
+        "raise invalid(f'the size of a {thing} is wrong')",
+        "def f():\n    return invalid('the size of a thing is wrong')",
+        "error = BadError('the size of a thing is wrong')\nraise error",
+        "rule = 'the size of a thing'\nraise BadError(f'{rule} is wrong')",
+        "def f():\n    rule = 'the size of a thing'\n    raise BadError(rule)",
+        "def f(rule):\n    raise BadError(rule)\nf('the size of a thing is wrong')",
+        "def f(rule):\n    raise BadError(rule.format(x=1))\nf(rule='the size of a thing is {x}')",
+        "class C:\n    def f(self, x, rule):\n        raise BadError(rule)\nc.f(1, 'the size of a thing is wrong')",
+        "def f(kind):\n    raise kind('the size of a thing is wrong')",
+        "raise BadError(x if y else 'the size of a thing is wrong')",
+        "raise BadError('a: %s ' % x + 'the size of a thing is wrong')",
+        "raise BadError('too long')",
+        "raise BadError(text)",
+        "raise BadError(f'{x}: {y}')",
+        "# message from:\nraise BadError(text)",
+    ],
+)
+def test_an_error_without_a_test_is_found(source: str) -> None:
+    assert len(untested(source)) == 1
+    assert len(untested(source, "the size", "too", "something else that is said of another thing")) == 1
+    if "text" not in source and "{y}" not in source:
+        assert untested(source, "m: the size of a thing", "too long") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise",
+        "raise error",
+        "raise NotPossible",
+        "raise AssertionError('compile before discharge')",
+        "raise NotImplementedError('a subclass writes this')",
+        "raise error.with_op(operation)",
+        "def f():\n    try:\n        g()\n    except ValueError as error:\n        raise BadError(str(error)) from None",
+        "# message from: the caller\nraise BadError(text)",
+        "raise BadError(text)  # message from: NumPy",
+        "except_ = (ValueError, BadError)",
+    ],
+)
+def test_nothing_is_asked_of_an_error_without_a_text_of_its_own(source: str) -> None:
+    assert untested(source) == []
+
+
+def test_a_comment_does_not_free_an_error_that_has_a_text() -> None:
+    assert untested("raise BadError(f'the size of a {thing} is wrong')  # message from: here") == [1]
+
+
+def test_a_string_stands_for_the_nearest_texts_only() -> None:
+    source = "raise BadError(f'Shape must be rank {n}')\nraise BadError(f'Shape must be at least rank {n}')"
+    assert untested(source, "Shape must be rank 2") == [2]
+    assert untested(source, "Shape must be at least rank 2") == [1]
+    assert untested(source, "Shape must be rank 2", "Shape must be at least rank 2") == []
+
+
+def test_the_strings_of_a_test() -> None:
+    source = '''
+def test_a():
+    """The doc of a test is no test."""
+    with pytest.raises(ValueError, match=r"Expected begin\\[0\\] in \\[0, 2\\]"):
+        run(f"the number {n} of things")
+'''
+    found = strings(source)
+    assert "Expected begin[0] in [0, 2]" in found
+    assert {"the number ", " of things"} <= found
+    assert not any("no test" in string for string in found)

@@ -17,7 +17,11 @@ UNKNOWN = tf.TensorShape(None)
         (lambda: tf.Dimension("a"), TypeError, "Dimension must be an integer or None, got 'a'."),
         (lambda: tf.Dimension(-2), ValueError, "Dimension -2 must be >= 0"),
         (lambda: tf.Dimension(2).merge_with(3), ValueError, "Dimensions 2 and 3 are not compatible"),
-        (lambda: int(tf.Dimension(None)), TypeError, "An unknown dimension has no integer value; use tf.shape(x)[i] for the size at run time."),
+        (
+            lambda: int(tf.Dimension(None)),
+            TypeError,
+            "An unknown dimension has no integer value; use tf.shape(x)[i] for the size at run time.",
+        ),
         (UNKNOWN.as_list, ValueError, "as_list() is not defined on an unknown TensorShape."),
         (lambda: tf.TensorShape([2]).with_rank(3), ValueError, "Shape (2,) must have rank 3"),
         (lambda: tf.TensorShape([2]).assert_has_rank(4), ValueError, "Shape (2,) must have rank 4"),

@@ -48,7 +48,9 @@ def test_a_variable_of_another_shape_than_the_assigned_value() -> None:
         w = tf.Variable([1.0, 2.0])
         x = tf.placeholder(tf.float32, None)
         step = tf.assign(w, x)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"Assign requires shapes of both tensors to match. lhs shape= \[2\] rhs shape= \[3\]"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"Assign requires shapes of both tensors to match. lhs shape= \[2\] rhs shape= \[3\]"
+        ):
             session.run(step, {x: np.zeros(3)})
 
 
@@ -66,11 +68,14 @@ def test_a_captured_tensor_has_no_value_outside_of_its_branch() -> None:
             session.run(captured(dtype=tf.float32, shape=(2,)))
 
 
-def test_the_message_names_no_size_that_nobody_gave() -> None:
+def test_the_message_names_the_sizes_that_were_fed() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         x, n = tf.placeholder(tf.float32, None), tf.placeholder(tf.int32, [1])
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"Cannot broadcast f32\[2,3\] to \[\?\]"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"Incompatible shapes: \[2, 3\] vs. \[4\]"):
             session.run(tf.broadcast_to(x, n), {x: np.zeros((2, 3)), n: [4]})
+        computed = n * 1
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"Cannot broadcast f32\[2,3\] to \[\?\]"):
+            session.run(tf.broadcast_to(x, computed), {x: np.zeros((2, 3)), n: [4]})
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ IMAGE = np.zeros((1, 3, 3, 2), np.float32)
         (lambda: arrays.concat([], 0), ValueError, "Must provide at least one tensor"),
         (lambda: arrays.stack([ROWS], axis=4), ValueError, "axis = 4 not in [-3, 3)"),
         (lambda: arrays.unstack_op(ROWS, num=5), ValueError, "Dimension must be 5 but is 2"),
-        (lambda: tf.one_hot([0], 2, 1, 0, dtype=tf.float64), TypeError, " does not match dtype parameter <dtype: 'float64'>"),
+        (lambda: tf.one_hot([0], 2, tf.constant(1), dtype=tf.float64), TypeError, " does not match dtype parameter <dtype: 'float64'>"),
         (lambda: arrays.concat([1.0, 2.0], 0), ValueError, "Can't concatenate scalars (use tf.stack instead)"),
         (
             lambda: tf.split(ROWS, [1, 1], 1),
@@ -45,7 +45,11 @@ IMAGE = np.zeros((1, 3, 3, 2), np.float32)
         (lambda: broadcast_to(ROWS, [3]), ValueError, "Cannot broadcast f32[2,3] to [3]"),
         (lambda: sum_like(np.zeros(3), np.zeros(2)), ValueError, "Cannot sum elements of shape [3] to the shape [2]"),
         (lambda: tf.einsum("ijk->k", ROWS), ValueError, "Shape must be rank 3 but is rank 2: ijk->k"),
-        (lambda: tf.nn.conv2d_backprop_input([1, 2], IMAGE[0, :, :, :, None], IMAGE, 1, "SAME"), ValueError, "must hold 4 values, but got (1, 2)"),
+        (
+            lambda: tf.nn.conv2d_backprop_input([1, 2], IMAGE[0, :, :, :, None], IMAGE, 1, "SAME"),
+            ValueError,
+            "must hold 4 values, but got (1, 2)",
+        ),
         (lambda: tile_op(ROWS, [1, 1, 1]), ValueError, "Shape must be rank 3 but is rank 2"),
         (lambda: in_top_k_op(np.zeros(3, np.float32), [0], 1), ValueError, "Shape must be rank 2 but is rank 1"),
         (lambda: tf.pad(ROWS, [[[1, 1]]]), ValueError, "Shape must be rank 2 but is rank 3"),

@@ -314,3 +314,23 @@ def test_two_training_ops_over_different_variables_share_a_session():
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
         assert np.ptp(a) == 0.0
+
+
+def test_a_fetched_defaultdict_stays_one():
+    c = tf.constant(1.0)
+    with tf.Session() as session:
+        fetched = session.run(defaultdict(list, c=c))
+    assert type(fetched) is defaultdict
+    assert fetched["c"] == 1.0
+    assert fetched["missing"] == []
+
+
+def test_feeds_must_be_a_dictionary():
+    x = tf.placeholder(tf.float32, [])
+    y = x + 1.0
+    with tf.Session() as session:
+        for _ in range(2):
+            with pytest.raises(TypeError, match="feed_dict must be a dictionary, got <class 'list'>"):
+                session.run(y, [x])
+            assert session.run(y, {x: 1.0}) == 2.0
+        assert session.run(y, MappingProxyType({x: 2.0})) == 3.0

@@ -1,0 +1,69 @@
+"""What the checks of op blocks report in rarer cases (tests/contract/test_checker.py has the others)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphopt as tf
+from graphopt.errors import InvalidArgumentError
+from graphopt.ir.opdef import REGISTRY, OpDef, define_op
+from graphopt.ir.program import Program
+from graphopt.ir.samples import case
+from graphopt.ops.elementwise import add, cast, tanh
+from graphopt.ops.state import read
+from graphopt.testing import ContractError, check_gradient, compiled_checks
+from graphopt.testing.calls import Call
+from graphopt.testing.contract import check_declared_error
+
+SAMPLE = case("f32[2,3]")
+
+
+@pytest.fixture(autouse=True)
+def leave_no_ops() -> Iterator[None]:
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+def block(**fields: Any) -> OpDef:
+    return define_op("refused_block(x: float) -> like(x)", doc="Do little.", **fields)
+
+
+def test_an_op_without_a_kernel() -> None:
+    with pytest.raises(TypeError, match=r"Op 'read' has no kernel\.$"):
+        Call(read, SAMPLE).run_kernel([])
+
+
+def test_a_session_that_gives_another_result() -> None:
+    op = block(kernel=lambda xp, x: x, expand=lambda x: add(x, 1.0))
+    with pytest.raises(ContractError, match=r"hiding nothing, at level 2, a session gives another result: "):
+        compiled_checks.check_hidden_values(Call(op, SAMPLE))
+
+
+def test_a_text_that_is_read_as_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(tanh, SAMPLE)
+    compiled_checks.check_text(call)
+    monkeypatch.setattr(compiled_checks, "parse_program", lambda text: Program([]))
+    with pytest.raises(ContractError, match="parsed again this is another program:\nprogram"):
+        compiled_checks.check_text(call)
+
+
+def test_an_error_that_names_another_operation() -> None:
+    with tf.Graph().as_default():
+        other = tf.constant(1.0).op
+
+    def fail(xp: Any, x: Any) -> Any:
+        raise InvalidArgumentError(None, other, "no such luck")
+
+    op = block(kernel=fail, fallible=True)
+    with pytest.raises(ContractError, match="the error does not name the operation: InvalidArgumentError"):
+        check_declared_error(Call(op, case("f32[2,3]", error="no such luck")))
+
+
+def test_a_gradient_of_another_type() -> None:
+    op = block(kernel=lambda xp, x: x, vjp=lambda g, out, x: cast(g, tf.float32))
+    with pytest.raises(ContractError, match=r"the gradient for x0 has type float32\[2, 3\], not float64\[2, 3\]"):
+        check_gradient(op, [np.ones((2, 3))])
