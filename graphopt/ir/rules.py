@@ -108,13 +108,11 @@ def shape_from(operand: StaticOperand) -> Shape:
     Raises:
       ShapeError: when the operand is not a vector or a size is negative.
     """
+    shape = operand.type.shape
+    if shape is not None and len(shape) != 1:
+        raise ShapeError(f"Shape must be rank 1 but is rank {len(shape)}")
     if operand.value is None:
-        shape = operand.type.shape
-        if shape is not None and len(shape) == 1 and shape[0] is not None:
-            return (None,) * shape[0]
-        return None
-    if not isinstance(operand.value, tuple):
-        raise ShapeError(f"Shape must be rank 1 but is rank 0, got {operand.value}")
+        return None if shape is None or shape[0] is None else (None,) * shape[0]
     for size in operand.value:
         if size is not None and size < 0:
             raise ShapeError(f"Dimension {size} must be >= 0")

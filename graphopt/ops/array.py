@@ -54,8 +54,8 @@ def _reshape_type(x: TensorType, shape: StaticOperand) -> TensorType:
     value = shape.value
     if value is None:
         return TensorType(x.dtype, shape_from(shape))
-    if not isinstance(value, tuple):
-        raise ShapeError("Shape must be rank 1 but is rank 0")
+    if shape.type.rank != 1:
+        raise ShapeError(f"Shape must be rank 1 but is rank {shape.type.rank}")
     if sum(size == -1 for size in value) > 1:
         raise ShapeError(f"Only one input size may be -1, got {list(value)}")
     count = shapes.num_elements(x.shape)

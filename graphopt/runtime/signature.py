@@ -229,9 +229,7 @@ class Runner:
             inputs[i] = feeds[at]
         for i, cell, attributes in self._cells:
             value = cell.value
-            if value is None and attributes["kind"] != "optional":
-                if attributes["kind"] != "counter":
-                    raise self._signature.uninitialized(attributes["name"])
+            if value is None and attributes["kind"] == "counter":
                 value = np.int64(0)
             inputs[i] = value
         return inputs

@@ -53,7 +53,8 @@ def _attribute_values(op: OpDef, key: str) -> list[Any]:
         return [False, True]
     if any(isinstance(value, dtypes.DType) for value in found):
         return [dtypes.float32, dtypes.float64, dtypes.float16]
-    return [*found, (1, 0)] if key == "perm" else found
+    more: dict[str, list[Any]] = {"perm": [(1, 0)], "shape": [(2, 3), (3,)]}
+    return [*found, *more.get(key, [])]
 
 
 def _slots(pattern: Any) -> tuple[list[str], list[tuple[Pattern, str]]]:

@@ -90,3 +90,14 @@ def test_a_gradient_rule_of_too_many_results() -> None:
             tf.gradients(op(tanh(x)), x)
     finally:
         del REGISTRY[op.name]
+
+
+def test_a_step_that_fails_while_it_is_timed() -> None:
+    x = tf.placeholder(tf.float32, [2])
+    options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+    with (
+        tf.Session() as session,
+        pytest.raises(tf.errors.InvalidArgumentError, match="not a number here : Tensor had NaN values") as caught,
+    ):
+        session.run(tf.check_numerics(x, "not a number here"), {x: [np.nan, 1.0]}, options=options, run_metadata=tf.RunMetadata())
+    assert caught.value.op.type == "CheckNumerics"

@@ -46,7 +46,7 @@ def _sizes(*values: int) -> StaticOperand:
         (
             lambda: shape_from(StaticOperand(TensorType(dtypes.int32, ()), 4)),
             ValueError,
-            "Shape must be rank 1 but is rank 0, got 4",
+            "Shape must be rank 1 but is rank 0",
         ),
         (lambda: setattr(Program([]), "outputs", ()), AttributeError, "A program is immutable: 'outputs' can't be set."),
         # --- literals

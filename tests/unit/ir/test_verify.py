@@ -119,3 +119,10 @@ def test_several_results_survive_the_text_form():
 def test_text_that_is_no_program_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_program(text)
+
+
+def test_text_whose_types_are_not_those_of_the_results_is_refused():
+    text = format_program(fetching(elementwise.add(X, X)))
+    assert parse_program(text) == fetching(elementwise.add(X, X))
+    with pytest.raises(ValueError, match=r"The line says f32\[9\], but the result is f32\[2\]: .*add"):
+        parse_program(text.replace("f32[2] = add", "f32[9] = add"))

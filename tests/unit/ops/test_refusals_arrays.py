@@ -9,14 +9,16 @@ import pytest
 import graphopt as tf
 from graphopt.errors import InvalidArgumentError
 from graphopt.ops import array as arrays
+from graphopt.ops import state
 from graphopt.ops.broadcast import broadcast_to, sum_like
+from graphopt.ops.depthwise import depthwise_backprop_input
 from graphopt.ops.layout import tile_op
 from graphopt.ops.nn import in_top_k_op
 from graphopt.ops.reduce import to_axes
-from graphopt.ops.state import rows_add
 
 ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], np.float32)
 IMAGE = np.zeros((1, 3, 3, 2), np.float32)
+WINDOW = {"strides": (1, 1), "padding": "SAME", "dilations": (1, 1), "data_format": "NHWC"}
 
 
 @pytest.mark.parametrize(
@@ -66,8 +68,14 @@ IMAGE = np.zeros((1, 3, 3, 2), np.float32)
             ValueError,
             "Assign requires shapes of both tensors to match. lhs shape= [1] rhs shape= [2]",
         ),
+        (lambda: depthwise_backprop_input([1, 2], IMAGE, IMAGE, **WINDOW), ValueError, "Sizes must hold 4 values, but got (1, 2)"),
         (
-            lambda: rows_add(ROWS, [0], [1.0]),
+            lambda: state.scatter_add(ROWS, [0], ROWS[:1]),
+            TypeError,
+            "with type <class 'numpy.ndarray'> to Tensor: no Tensor conversion function registered.",
+        ),
+        (
+            lambda: state.rows_add(ROWS, [0], [1.0]),
             ValueError,
             "Must have updates.shape = indices.shape + params.shape[1:] or updates.shape = [], got updates.shape [1], indices.shape [1]",
         ),

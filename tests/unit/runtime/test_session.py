@@ -3,6 +3,7 @@
 import collections
 import json
 import threading
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -319,8 +320,8 @@ def test_two_training_ops_over_different_variables_share_a_session():
 def test_a_fetched_defaultdict_stays_one():
     c = tf.constant(1.0)
     with tf.Session() as session:
-        fetched = session.run(defaultdict(list, c=c))
-    assert type(fetched) is defaultdict
+        fetched = session.run(collections.defaultdict(list, c=c))
+    assert type(fetched) is collections.defaultdict
     assert fetched["c"] == 1.0
     assert fetched["missing"] == []
 

@@ -11,11 +11,12 @@ from graphopt.errors import InvalidArgumentError
 from graphopt.ir.opdef import REGISTRY, OpDef, define_op
 from graphopt.ir.program import Program
 from graphopt.ir.samples import case
-from graphopt.ops.elementwise import add, cast, tanh
+from graphopt.ops.elementwise import add, tanh
 from graphopt.ops.state import read
 from graphopt.testing import ContractError, check_gradient, compiled_checks
 from graphopt.testing.calls import Call
 from graphopt.testing.contract import check_declared_error
+from graphopt.testing.recorded import run_recorded
 
 SAMPLE = case("f32[2,3]")
 
@@ -63,7 +64,27 @@ def test_an_error_that_names_another_operation() -> None:
         check_declared_error(Call(op, case("f32[2,3]", error="no such luck")))
 
 
-def test_a_gradient_of_another_type() -> None:
-    op = block(kernel=lambda xp, x: x, vjp=lambda g, out, x: cast(g, tf.float32))
-    with pytest.raises(ContractError, match=r"the gradient for x0 has type float32\[2, 3\], not float64\[2, 3\]"):
-        check_gradient(op, [np.ones((2, 3))])
+def test_a_gradient_of_another_shape() -> None:
+    """A user's own gradient is taken as it is where nothing is known of the shapes."""
+
+    @tf.RegisterGradient("GradientOfAnotherShape")
+    def summed(op: Any, g: Any) -> Any:
+        return tf.reduce_sum(g)
+
+    def function(x: Any) -> Any:
+        with tf.get_default_graph().gradient_override_map({"Tanh": "GradientOfAnotherShape"}):
+            return tf.tanh(x)
+
+    with pytest.raises(ContractError, match=r"the gradient for x0 has type float64\[\], not float64\[2, 3\]"):
+        check_gradient(function, [np.ones((2, 3))], known="nothing")
+
+
+def test_what_a_plain_run_refuses() -> None:
+    with tf.Graph().as_default():
+        x, y = tf.placeholder(tf.float32, None), tf.placeholder(tf.float32, None)
+        total, w = x + y, tf.Variable([1.0], name="w")
+    with pytest.raises(InvalidArgumentError, match=r"could not be broadcast together with shapes \(2,\) \(3,\)") as caught:
+        run_recorded([total], {x: np.zeros(2, np.float32), y: np.zeros(3, np.float32)}, {})
+    assert caught.value.op is total.op
+    with pytest.raises(tf.errors.FailedPreconditionError, match="Attempting to use uninitialized value w"):
+        run_recorded([w.value()], {}, {})
