@@ -10,7 +10,10 @@ came from, a hint when one can be computed, and an anchor in ``docs/errors.md``.
 
 from __future__ import annotations
 
-from typing import Any
+import linecache
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
 
 OK = 0
 CANCELLED = 1
@@ -31,8 +34,50 @@ DATA_LOSS = 15
 UNAUTHENTICATED = 16
 
 
+_PACKAGE = str(Path(__file__).resolve().parent)
+
+
+class Location(NamedTuple):
+    """A line of the user's program."""
+
+    filename: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The source line, or an empty string when it can't be read."""
+        return linecache.getline(self.filename, self.line).strip()
+
+
+def user_location() -> Location:
+    """Return the innermost line outside of graphopt in the current call stack."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    code = frame.f_code
+    return Location(code.co_filename, frame.f_lineno, code.co_name)
+
+
 class GraphOptError(Exception):
-    """Base of every error raised while a graph is recorded or compiled."""
+    """Base of every error raised while a graph is recorded or compiled.
+
+    Attributes:
+      location: the user's line that made the mistake; a message of one line is followed by it.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.location = user_location()
+
+    def __str__(self) -> str:
+        if len(self.args) != 1:
+            return super().__str__()
+        message = str(self.args[0])
+        return message if "\n" in message else f"{message}\n  at {self.location}"
 
 
 class ShapeError(GraphOptError, ValueError):
@@ -57,9 +102,6 @@ class OperatorNotAllowedInGraphError(ArgumentTypeError):
 
 class ElementNotFoundError(GraphOptError, KeyError):
     """A name refers to nothing in the graph."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class GraphStateError(GraphOptError, RuntimeError):
@@ -227,6 +269,11 @@ def error_code_from_exception_type(cls: type[OpError]) -> int:
 def invalid_argument(message: str) -> InvalidArgumentError:
     """Return the error a kernel raises; the executor adds the operation."""
     return InvalidArgumentError(None, None, message)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the lines about where."""
+    return str(error).split("\n")[0]
 
 
 def lines(rule: str, *more: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from graphopt.errors import ArgumentError, ArgumentTypeError, ShapeError
+from graphopt.errors import ArgumentError, ArgumentTypeError, ShapeError, first_line
 
 Shape = tuple[int | None, ...] | None
 
@@ -365,7 +365,7 @@ def to_shape(value: Any) -> Shape:
         try:
             sizes = tuple([None if d is None else Dimension(d).value for d in value])
         except TypeError as error:
-            raise ArgumentTypeError(f"Cannot convert {value!r} to a shape: {error}") from None
+            raise ArgumentTypeError(f"Cannot convert {value!r} to a shape: {first_line(error)}") from None
     if any(d is not None and d < 0 for d in sizes):
         sizes = tuple([None if d == -1 else d for d in sizes])
         if any(d is not None and d < 0 for d in sizes):

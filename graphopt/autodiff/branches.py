@@ -13,7 +13,7 @@ import numpy as np
 
 from graphopt.autodiff.gradients import backpropagate
 from graphopt.dtypes import bool_, int32
-from graphopt.errors import ArgumentError, ArgumentTypeError
+from graphopt.errors import ArgumentError, ArgumentTypeError, first_line
 from graphopt.graph.capture import Branch, BranchGraph, Mirror, effects_reached, record_branch
 from graphopt.graph.constants import bind_constant
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
@@ -184,9 +184,9 @@ def _check_same_results(structure: Any, other: Any, then: Sequence[Tensor], othe
     try:
         assert_same_structure(structure, other)
     except TypeError as error:
-        raise ArgumentTypeError(f"Incompatible return types of true_fn and false_fn: {error}") from None
+        raise ArgumentTypeError(f"Incompatible return types of true_fn and false_fn: {first_line(error)}") from None
     except ValueError as error:
-        raise ArgumentError(f"Incompatible return values of true_fn and false_fn: {error}") from None
+        raise ArgumentError(f"Incompatible return values of true_fn and false_fn: {first_line(error)}") from None
     if len(then) != len(otherwise):
         raise ArgumentError("Incompatible return values of true_fn and false_fn: sparse rows and a dense tensor.")
     for a, b in zip(then, otherwise, strict=True):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphopt import shapes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, OperatorNotAllowedInGraphError, ShapeError, UnsupportedError
+from graphopt.errors import Location as Location
+from graphopt.errors import user_location as user_location
 from graphopt.ir.opdef import OpDef
 from graphopt.ir.types import TensorType
 from graphopt.ir.value import Value
@@ -17,33 +16,6 @@ from graphopt.shapes import TensorShape
 
 if TYPE_CHECKING:
     from graphopt.graph.graph import Graph
-
-_PACKAGE = str(Path(__file__).resolve().parents[1])
-
-
-class Location(NamedTuple):
-    """A line of the user's program."""
-
-    filename: str
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        return f"{self.filename}:{self.line}"
-
-    @property
-    def text(self) -> str:
-        """The source line, or an empty string when it can't be read."""
-        return linecache.getline(self.filename, self.line).strip()
-
-
-def user_location() -> Location:
-    """Return the innermost line outside of graphopt in the current call stack."""
-    frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    code = frame.f_code
-    return Location(code.co_filename, frame.f_lineno, code.co_name)
 
 
 class Operation:

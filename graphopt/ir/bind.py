@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, DTypeError, GraphOptError, ShapeError, lines
+from graphopt.errors import ArgumentError, DTypeError, GraphOptError, ShapeError, first_line, lines
 from graphopt.ir.opdef import _BIND, OpDef
 from graphopt.ir.types import StaticOperand, TensorType
 from graphopt.ir.value import Value
@@ -186,7 +186,7 @@ def _dtype_not_allowed(
 def _with_context(error: Exception, op: OpDef, values: tuple[Any, ...], builder: Builder, name: str | None) -> Exception:
     """Return the same kind of error, with the operation, the user's line and the operands added."""
     shapes = ", ".join(_tf_shape(v.tensor_type) for v in values)
-    message = str(error).removesuffix(".")
+    message = first_line(error).removesuffix(".")
     rule = f"{message} for '{name or op.default_name}' (op: '{op.tf_name}') with input shapes: {shapes}."
     kind = type(error) if isinstance(error, GraphOptError) else ShapeError if isinstance(error, ValueError) else DTypeError
     return kind(lines(rule, *builder.explain_operands(op, values, name), "See docs/errors.md#shapes"))

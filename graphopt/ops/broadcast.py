@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphopt import dtypes, shapes
-from graphopt.errors import ShapeError, invalid_argument
+from graphopt.errors import ShapeError, first_line, invalid_argument
 from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.rules import shape_from
 from graphopt.ir.samples import case, values
@@ -147,7 +147,7 @@ def _sum_like_kernel(xp: Any, x: Any, y: Any) -> Any:
     try:
         axes = _summed_axes(np.shape(x), np.shape(y))
     except ShapeError as error:
-        raise invalid_argument(str(error)) from None
+        raise invalid_argument(first_line(error)) from None
     return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype), np.shape(y)) if axes else x
 
 
@@ -169,8 +169,15 @@ sum_like: OpDef = define_op(
 
 # --- filling -------------------------------------------------------------------------------------------------------------
 
+def _fill_type(shape: StaticOperand, x: TensorType) -> TensorType:
+    if x.shape not in ((), None):
+        raise ShapeError(f"Shape must be rank 0 but is rank {len(x.shape or ())}: fill repeats one value, got {x}")
+    return TensorType(x.dtype, shape_from(shape))
+
+
 fill = define_op(
-    "fill(shape: static index, x: any) -> filled(shape, x)",
+    "fill(shape: static index, x: any)",
+    infer=_fill_type,
     kernel=lambda xp, shape, x: xp.full(tuple(np.asarray(shape).tolist()), x, object if isinstance(x, bytes) else x.dtype),
     vjp=(None, lambda g, out, shape, x: sum_like(g, x)),
     linear_in=("x",),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.errors import ShapeError, invalid_argument
+from graphopt.errors import ShapeError, first_line, invalid_argument
 from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
@@ -134,7 +134,7 @@ def _checked_grid(image: Any, kernel: Any, strides: Any, dilations: Any, padding
     try:
         return grid_of(image, kernel, strides, dilations, padding)
     except ShapeError as error:
-        raise invalid_argument(f"Computed output size would be negative: {error}") from None
+        raise invalid_argument(f"Computed output size would be negative: {first_line(error)}") from None
 
 
 def _conv_vjp(g: Any, out: Any, x: Any, w: Any, **attributes: Any) -> Any:

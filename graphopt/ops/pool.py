@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.errors import ShapeError, invalid_argument
+from graphopt.errors import ShapeError, first_line, invalid_argument
 from graphopt.ir.opdef import OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
@@ -46,7 +46,7 @@ def _grid(image: Any, ksize: Any, strides: Any, padding: Any) -> Grid:
     try:
         return grid_of(image, ksize, strides, _ONE, padding)
     except ShapeError as error:
-        raise invalid_argument(f"Computed output size would be negative: {error}") from None
+        raise invalid_argument(f"Computed output size would be negative: {first_line(error)}") from None
 
 
 def _lowest(dtype: Any) -> Any:

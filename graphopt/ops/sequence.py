@@ -9,7 +9,7 @@ import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, ShapeError, invalid_argument
+from graphopt.errors import ArgumentError, ShapeError, first_line, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import StaticOperand, TensorType
@@ -52,7 +52,7 @@ def _range_kernel(xp: Any, start: Any, limit: Any, delta: Any, size: int | None)
     try:
         count = range_size(start[()], limit[()], delta[()]) if size is None else size
     except ArgumentError as error:
-        raise invalid_argument(str(error)) from None
+        raise invalid_argument(first_line(error)) from None
     return (start + xp.arange(count).astype(start.dtype) * delta).astype(start.dtype)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphopt import dtypes
-from graphopt.errors import ArgumentError, ArgumentTypeError
+from graphopt.errors import ArgumentError, ArgumentTypeError, first_line
 from graphopt.graph.graph import Graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
@@ -115,10 +115,10 @@ class Fetches:
             element: Element = self._graph.as_graph_element(fetch)
         except TypeError as error:
             raise ArgumentTypeError(
-                f"Fetch argument {fetch!r} has invalid type {type(fetch)}, must be a string or Tensor. ({error})"
+                f"Fetch argument {fetch!r} has invalid type {type(fetch)}, must be a string or Tensor. ({first_line(error)})"
             ) from None
         except (ValueError, KeyError) as error:
-            raise ArgumentError(f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({error})") from None
+            raise ArgumentError(f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({first_line(error)})") from None
         if not self._graph.is_fetchable(element):
             raise ArgumentError(
                 f"Operation {(element.op if isinstance(element, Tensor) else element).name!r} has been marked as not fetchable."
@@ -169,7 +169,7 @@ def _feed_parts(graph: Graph, key: Any, value: Any) -> list[tuple[Tensor, Any]]:
     try:
         tensor: Tensor = graph.as_graph_element(key, allow_operation=False)
     except (TypeError, ValueError, KeyError) as error:
-        raise ArgumentTypeError(f"Cannot interpret feed_dict key as Tensor: {error}") from None
+        raise ArgumentTypeError(f"Cannot interpret feed_dict key as Tensor: {first_line(error)}") from None
     return [(tensor, value)]
 
 
@@ -196,7 +196,9 @@ def to_feed(tensor: Tensor, value: Any) -> Any:
     try:
         array = np.asarray(value, dtype.np)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"Cannot feed {type(value).__name__} for Tensor {tensor.name!r} of type {dtype.name}: {error}") from None
+        raise ArgumentError(
+            f"Cannot feed {type(value).__name__} for Tensor {tensor.name!r} of type {dtype.name}: {first_line(error)}"
+        ) from None
     return array if array.ndim else array[()]
 
 

@@ -21,6 +21,7 @@ from graphopt.graph.operation import Tensor
 from graphopt.ir.plan import Plan
 from graphopt.ir.types import TensorType
 from graphopt.runtime.fetching import Fetches, to_feed
+from graphopt.runtime.interrupts import DeferredInterrupt
 from graphopt.runtime.profile import RunMetadata
 from graphopt.runtime.store import Cell, Store
 
@@ -204,14 +205,15 @@ class Runner:
                 self._put_together()
             inputs = self._inputs(feeds)
             store.readers += 1
-            try:
-                outputs = self._execute(inputs, alone, metadata)
-            finally:
-                store.readers -= 1
-            for i, cell in self._updates:
-                value = outputs[i]
-                if value is not None:
-                    store.commit(cell, value, alone=alone)
+            with DeferredInterrupt():
+                try:
+                    outputs = self._execute(inputs, alone, metadata)
+                finally:
+                    store.readers -= 1
+                for i, cell in self._updates:
+                    value = outputs[i]
+                    if value is not None:
+                        store.commit(cell, value, alone=alone)
         return outputs
 
     def _put_together(self) -> None:

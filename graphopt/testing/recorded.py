@@ -14,7 +14,7 @@ import numpy as np
 from graphopt.compiler.discharge import Context, Reference, State
 from graphopt.compiler.needed import needed_operations
 from graphopt.dtypes import int64
-from graphopt.errors import FailedPreconditionError, InvalidArgumentError, OpError
+from graphopt.errors import FailedPreconditionError, InvalidArgumentError, OpError, first_line
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.ir.bind import CURRENT
 from graphopt.ir.interpret import run_program
@@ -77,7 +77,7 @@ class RecordedRun:
         except OpError as error:
             raise error if error.op is not None else error.with_op(operation) from None
         except (ValueError, IndexError, TypeError) as error:
-            raise InvalidArgumentError(None, operation, str(error)) from None
+            raise InvalidArgumentError(None, operation, first_line(error)) from None
         finally:
             CURRENT.reset(token)
         for tensor, result in zip(operation.outputs, results, strict=True):

@@ -99,7 +99,7 @@ def assert_global_step(global_step_tensor: Any) -> None:
 
     >>> tf.train.assert_global_step(tf.constant(1.0))
     Traceback (most recent call last):
-    graphopt.errors.ArgumentTypeError: Existing "global_step" does not have integer type: <dtype: 'float32'>
+    graphopt.errors.ArgumentTypeError: Existing "global_step" does not have integer type: <dtype: 'float32'>...
     """
     if not isinstance(global_step_tensor, (Variable, Tensor)):
         raise ArgumentTypeError(f'Existing "global_step" must be a Variable or Tensor: {global_step_tensor}.')

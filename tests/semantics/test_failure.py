@@ -1,9 +1,14 @@
 """When a run fails nothing is committed, and the session goes on working."""
 
+import _thread
+import signal
+import threading
+
 import numpy as np
 import pytest
 
 import graphopt as tf
+from graphopt.config import override
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +170,41 @@ def test_a_failed_run_leaves_random_streams_where_they_were():
         second = session.run(noise)
         assert other.run(noise).tolist() == first.tolist()
         assert other.run(noise).tolist() == second.tolist()
+
+
+@pytest.mark.parametrize("hot_after", [0, 10**9])
+def test_an_interrupt_comes_after_the_run_it_hits(hot_after):
+    variables = [tf.Variable(np.zeros(1000, np.float32)) for _ in range(20)]
+    bump = tf.group(*[tf.assign_add(v, np.ones(1000, np.float32)) for v in variables])
+    with tf.Session() as session, override(hot_after=hot_after):
+        session.run(tf.global_variables_initializer())
+        session.run(bump)
+        for attempt in range(15):
+            timer = threading.Timer(0.001 + 0.0004 * attempt, _thread.interrupt_main)
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                while True:
+                    session.run(bump)
+            timer.join()
+            values = session.run(variables)
+            assert len({float(v) for value in values for v in value}) == 1
+
+
+def test_an_interrupt_from_the_users_own_handler_is_kept_back_too():
+    seen = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        v = tf.Variable(1.0)
+
+        def interrupt(value):
+            signal.raise_signal(signal.SIGINT)
+            seen.append("still running")
+            return value
+
+        add = tf.assign_add(v, tf.py_func(interrupt, [tf.constant(1.0)], tf.float32))
+        with tf.Session() as session:
+            session.run(v.initializer)
+            assert session.run(add) == 2.0
+            assert seen == ["still running", signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, previous)

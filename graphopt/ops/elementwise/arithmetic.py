@@ -16,7 +16,7 @@ from graphopt.ops.elementwise.common import BINARY, COMPARABLE, MATH, UNARY, una
 from graphopt.ops.elementwise.comparison import greater_equal, less_equal
 
 add = define_op(
-    "add(x: any, y: same(x)) -> broadcast(x, y)",
+    "add(x: joinable, y: same(x)) -> broadcast(x, y)",
     kernel=lambda xp, x, y: xp.add(x, y),
     vjp=(lambda g, out, x, y: g, lambda g, out, x, y: g),
     ufunc="add", correctly_rounded=True, scalar="{x} + {y}", tf_name="Add", commutative=True, linear_in=("x", "y"), samples=COMPARABLE,
