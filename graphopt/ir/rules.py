@@ -80,12 +80,6 @@ def shaped(shape: StaticOperand, dtype: DType) -> TensorType:
     return TensorType(dtype, shape_from(shape))
 
 
-@rule
-def filled(shape: StaticOperand, x: TensorType) -> TensorType:
-    """Return the type with the shape a static operand gives and the element type of `x`."""
-    return TensorType(x.dtype, shape_from(shape))
-
-
 def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:
     """Return `shape` without the reduced axes (with size 1 there when `keepdims`).
 

@@ -202,6 +202,33 @@ where_op = define_op(
 )  # fmt: skip
 
 
+def _same_shape_kernel(xp: Any, x: Any, y: Any) -> Any:
+    if np.shape(x) != np.shape(y):
+        raise invalid_argument(f"Inputs to where must have the same shape: {list(np.shape(x))} vs. {list(np.shape(y))}")
+    return x
+
+
+shaped_like = define_op(
+    "shaped_like(x: any, y: each)",
+    infer=lambda x, y: TensorType(x.dtype, shapes.merge_shapes(x.shape, y.shape)),
+    kernel=_same_shape_kernel,
+    # With static shapes inference has compared them.
+    expand=lambda x, y: x,
+    vjp=(lambda g, out, x, y: g, None),
+    fallible=lambda x, y: not (x.is_static and y.is_static),
+    view_of="x",
+    linear_in=("x",),
+    tf_name="ShapedLike",
+    samples=[case("f64[2,3]", "i32[2,3]"), case("f32[]", "f32[]")],
+    doc="Return x; raise unless it has the shape of y.",
+)
+
+
+def _of_same_shape(x: Any, y: Any) -> Any:
+    both_known = x.tensor_type.is_static and y.tensor_type.is_static
+    return x if both_known else shaped_like(x, y)
+
+
 def choose(condition: Any, x: Any, y: Any, name: str | None = None) -> Any:
     """Return elements of `x` where the condition holds, of `y` elsewhere.
 
@@ -220,7 +247,8 @@ def choose(condition: Any, x: Any, y: Any, name: str | None = None) -> Any:
         condition = reshape(condition, [-1] + [1] * (len(shape) - 1))
     elif rank != 0:
         shapes.merge_shapes(condition.tensor_type.shape, shape)
-    return select(condition, x, y, name=name)
+        condition = _of_same_shape(condition, x) if rank is not None else condition
+    return select(condition, x, _of_same_shape(y, x), name=name)
 
 
 def boolean_mask(x: Any, mask: Any, *, axis: int = 0, name: str | None = None) -> Any:

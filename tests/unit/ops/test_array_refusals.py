@@ -96,3 +96,16 @@ def test_strings(run: Any) -> None:
     assert run(strings.as_string(0.25, scientific=True)) == b"2.500000e-01"
     assert run(strings.string_to_number(["1.5"])).tolist() == [1.5]
     assert run(strings.string_to_number("7", dtypes.int64)) == 7
+
+
+def test_where_does_not_broadcast_shapes_that_only_the_run_knows(run: Any, feed: Any) -> None:
+    x, y = feed(np.ones(1, np.float32), shape=(None,)), feed(np.ones(2, np.float32), shape=(None,))
+    with pytest.raises(InvalidArgumentError, match=r"Inputs to where must have the same shape: \[2\] vs. \[1\]"):
+        run(math.where(x > 0.0, x, y), {x: np.ones(1, np.float32), y: np.ones(2, np.float32)})
+
+
+def test_fill_repeats_one_value_and_bools_do_not_add() -> None:
+    with pytest.raises(ValueError, match="Shape must be rank 0 but is rank 1: fill repeats one value"):
+        array.fill([2], [1])
+    with pytest.raises(TypeError, match="has DataType bool not in list of allowed values"):
+        math.add(True, True)
