@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from graphopt.errors import ArgumentError
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -34,13 +36,26 @@ class Settings:
     backend: str = "numpy"
 
 
+def _number(name: str, default: int, most: int | None = None) -> int:
+    """Return a whole number from the environment.
+
+    Raises:
+      ArgumentError: when it is no number, or outside of 0 to `most`.
+    """
+    text = os.environ.get(name, str(default))
+    if not text.isdigit() or (most is not None and int(text) > most):
+        limit = "a whole number" if most is None else f"a whole number from 0 to {most}"
+        raise ArgumentError(f"The environment variable {name} must be {limit}, got {text!r}.")
+    return int(text)
+
+
 def _from_environment() -> Settings:
     stages = tuple(part.strip() for part in os.environ.get("GRAPHOPT_PRINT", "").split(",") if part.strip())
     return Settings(
-        optimize=int(os.environ.get("GRAPHOPT_OPTIMIZE", "2")),
+        optimize=_number("GRAPHOPT_OPTIMIZE", 2, 3),
         verify=os.environ.get("GRAPHOPT_VERIFY", "") not in ("", "0"),
         print_stages=stages,
-        hot_after=int(os.environ.get("GRAPHOPT_HOT_AFTER", "2")),
+        hot_after=_number("GRAPHOPT_HOT_AFTER", 2),
         backend=os.environ.get("GRAPHOPT_BACKEND", "numpy"),
     )
 

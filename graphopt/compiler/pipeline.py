@@ -12,7 +12,7 @@ from graphopt.compiler.passes.prune import prune
 from graphopt.compiler.passes.simplify import simplify
 from graphopt.compiler.passes.specialize import specialize
 from graphopt.config import settings
-from graphopt.errors import OpError
+from graphopt.errors import ArgumentError, OpError
 from graphopt.ir.nested import has_programs, map_nested
 from graphopt.ir.program import Program
 from graphopt.ir.text import format_program
@@ -39,6 +39,7 @@ def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed:
       program: what `discharge` gave. types: (kind, name) of inputs with their actual types.
       fed: the values of feeds by name, for the message when they don't fit.
     """
+    _check_stage_names(settings().print_stages)
     program = _after("specialize", specialize(program, types, fed))
     passes = PASSES if settings().optimize > 0 else PASSES[:1]
     if any([has_programs(node) for node in program.nodes()]):
@@ -57,6 +58,13 @@ def _optimize_nested(program: Program) -> Program:
     except OpError:
         return program
     return optimized
+
+
+def _check_stage_names(stages: tuple[str, ...]) -> None:
+    known = ["after:specialize", *[f"after:{name}" for name, _ in PASSES]]
+    for stage in stages:
+        if stage not in known:
+            raise ArgumentError(f"GRAPHOPT_PRINT names the unknown stage {stage!r}; there are: {', '.join(known)}.")
 
 
 def _after(name: str, program: Program) -> Program:

@@ -169,6 +169,7 @@ sum_like: OpDef = define_op(
 
 # --- filling -------------------------------------------------------------------------------------------------------------
 
+
 def _fill_type(shape: StaticOperand, x: TensorType) -> TensorType:
     if x.shape not in ((), None):
         raise ShapeError(f"Shape must be rank 0 but is rank {len(x.shape or ())}: fill repeats one value, got {x}")

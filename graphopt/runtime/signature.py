@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from graphopt import shapes
+from graphopt.backends import backend
 from graphopt.backends.numpy_plan import NumpyExecutable
 from graphopt.backends.numpy_plan.source import bundled_size
 from graphopt.compiler.discharge import Discharged, discharge
 from graphopt.compiler.pipeline import optimize
+from graphopt.config import settings
 from graphopt.errors import ArgumentError, FailedPreconditionError
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Tensor
@@ -112,7 +114,8 @@ class Signature:
                 types[kind, name] = TensorType(node.dtype, np.shape(cell.value))
         self._check_initialized()
         fed = {t.name: value for t, value in zip(self._feeds, feeds, strict=True)}
-        return Runner(self, NumpyExecutable(optimize(self._discharged.program, types, fed)), list(fed))
+        make = backend(settings().backend)
+        return Runner(self, make(optimize(self._discharged.program, types, fed)), list(fed))
 
     def _check_initialized(self) -> None:
         if self._discharged is None:
@@ -220,7 +223,7 @@ class Runner:
         """Bring variables side by side in memory as the plan wants it; plan without that when they belong to another plan."""
         memories = [self._store.put_together(names, sizes) for names, sizes in self._bundles]
         if any(memory is None for memory in memories):
-            self.executable = NumpyExecutable(self.executable.plan.program, batched=False)
+            self.executable = type(self.executable)(self.executable.plan.program, batched=False)
             self._bundles, memories = [], []
         self._together = memories
         self._layout = self._store.layout
