@@ -110,7 +110,8 @@ def shape_from(operand: StaticOperand) -> Shape:
     for size in operand.value:
         if size is not None and size < 0:
             raise ShapeError(f"Dimension {size} must be >= 0")
-    return operand.value
+    known: Shape = operand.value
+    return known
 
 
 def as_types(result: Any) -> tuple[TensorType, ...]:
