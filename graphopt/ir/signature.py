@@ -3,10 +3,10 @@
     matmul(a: num, b: same(a); transpose_a: bool = False, transpose_b: bool = False) -> matmul(a, b, transpose_a, transpose_b)
 
 Before ``;`` stand operands ``name: kind``. A kind is ``any``, ``num``, ``joinable`` (numbers and strings), ``float``, ``int``,
-``index`` (i32 or i64), ``bool``, ``string``, ``ref`` (a variable), ``each`` (any type, and variadic operands may differ), the short
-name of a dtype (``i32``) or ``same(other)``. ``static`` before the kind means that the operand's value
-decides the result's shape; ``*name`` takes any number of operands. After ``;`` stand attributes with their defaults. After ``->`` stands a named rule of `ir/rules.py` with its arguments,
-several in parentheses for several results, or nothing.
+``index`` (i32 or i64), ``bool``, ``string``, ``ref`` (a variable), ``each`` (any type, and variadic operands may differ), the
+short name of a dtype (``i32``) or ``same(other)``. ``static`` before the kind means that the operand's value decides the
+result's shape; ``*name`` takes any number of operands. After ``;`` stand attributes with their defaults. After ``->`` stands a
+named rule of `ir/rules.py` with its arguments, several in parentheses for several results, or nothing.
 """
 
 from __future__ import annotations
