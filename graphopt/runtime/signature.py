@@ -202,21 +202,20 @@ class Runner:
 
     def _run_with_updates(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
         store = self._store
-        with store.lock:
+        with store.lock, DeferredInterrupt():
             alone = store.readers == 0
             if self._bundles and alone and self._layout != store.layout and self.executable.is_hot:
                 self._put_together()
             inputs = self._inputs(feeds)
             store.readers += 1
-            with DeferredInterrupt():
-                try:
-                    outputs = self._execute(inputs, alone, metadata)
-                finally:
-                    store.readers -= 1
-                for i, cell in self._updates:
-                    value = outputs[i]
-                    if value is not None:
-                        store.commit(cell, value, alone=alone)
+            try:
+                outputs = self._execute(inputs, alone, metadata)
+            finally:
+                store.readers -= 1
+            for i, cell in self._updates:
+                value = outputs[i]
+                if value is not None:
+                    store.commit(cell, value, alone=alone)
         return outputs
 
     def _put_together(self) -> None:
