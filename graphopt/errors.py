@@ -10,6 +10,8 @@ came from, a hint when one can be computed, and an anchor in ``docs/errors.md``.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import linecache
 import sys
 from pathlib import Path
@@ -34,7 +36,8 @@ DATA_LOSS = 15
 UNAUTHENTICATED = 16
 
 
-_PACKAGE = str(Path(__file__).resolve().parent)
+# Frames that are not the user's: graphopt's own, and those of the standard library's wrappers in between.
+_NOT_USERS = (str(Path(__file__).resolve().parent), contextlib.__file__, functools.__file__)
 
 
 class Location(NamedTuple):
@@ -56,7 +59,7 @@ class Location(NamedTuple):
 def user_location() -> Location:
     """Return the innermost line outside of graphopt in the current call stack."""
     frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_USERS):
         frame = frame.f_back
     code = frame.f_code
     return Location(code.co_filename, frame.f_lineno, code.co_name)
@@ -66,7 +69,7 @@ class GraphOptError(Exception):
     """Base of every error raised while a graph is recorded or compiled.
 
     Attributes:
-      location: the user's line that made the mistake; a message of one line is followed by it.
+      location: the user's line that made the mistake; a message that does not name it is followed by it.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -74,10 +77,8 @@ class GraphOptError(Exception):
         self.location = user_location()
 
     def __str__(self) -> str:
-        if len(self.args) != 1:
-            return super().__str__()
-        message = str(self.args[0])
-        return message if "\n" in message else f"{message}\n  at {self.location}"
+        message = str(self.args[0]) if len(self.args) == 1 else super().__str__()
+        return message if str(self.location) in message else f"{message}\n  at {self.location}"
 
 
 class ShapeError(GraphOptError, ValueError):
