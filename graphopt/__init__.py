@@ -75,6 +75,7 @@ from graphopt.graph.variables import trainable_variables as trainable_variables
 from graphopt.graph.variables import variables_initializer as variables_initializer
 from graphopt.inspection.explain import Explanation as Explanation
 from graphopt.inspection.explain import explain as explain
+from graphopt.inspection.export import export as export
 from graphopt.ops import operators as _operators  # noqa: F401 (gives tensors, nodes and variables Python's operators)
 from graphopt.ops.summary_proto import Summary as Summary
 from graphopt.runtime.config import ConfigProto as ConfigProto

@@ -2,7 +2,8 @@
 
 `GRAPHOPT_PRINT` names the compiler stages to print (``after:simplify``), `GRAPHOPT_VERIFY=1` checks every program between
 passes, `GRAPHOPT_OPTIMIZE` is the optimisation level, `GRAPHOPT_HOT_AFTER` the number of runs after which a signature becomes
-generated source, `GRAPHOPT_BACKEND` the backend.
+generated source, `GRAPHOPT_BACKEND` the backend (``auto``: native where its extra is installed), `GRAPHOPT_THREADS` how many threads
+native code uses (0 for all processors), and `GRAPHOPT_CACHE_DIR` the folder in which compiled code is kept (empty for none).
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ class Settings:
       verify: check every program between passes.
       print_stages: names of stages whose result is printed, such as ``after:simplify``.
       hot_after: runs of a signature after which it becomes generated source.
-      backend: name of the backend.
+      backend: name of the backend, or ``auto``.
+      threads: threads that native code uses; 0 for one on each processor.
+      cache_dir: the folder in which compiled code is kept; empty for none.
     """
 
     optimize: int = 2
     verify: bool = False
     print_stages: tuple[str, ...] = ()
     hot_after: int = 2
-    backend: str = "numpy"
+    backend: str = "auto"
+    threads: int = 0
+    cache_dir: str = ""
 
 
 def _number(name: str, default: int, most: int | None = None) -> int:
@@ -56,8 +61,16 @@ def _from_environment() -> Settings:
         verify=os.environ.get("GRAPHOPT_VERIFY", "") not in ("", "0"),
         print_stages=stages,
         hot_after=_number("GRAPHOPT_HOT_AFTER", 2),
-        backend=os.environ.get("GRAPHOPT_BACKEND", "numpy"),
+        backend=os.environ.get("GRAPHOPT_BACKEND", "auto"),
+        threads=_number("GRAPHOPT_THREADS", 0),
+        cache_dir=os.environ.get("GRAPHOPT_CACHE_DIR", _default_cache_dir()),
     )
+
+
+def _default_cache_dir() -> str:
+    """Return the folder for compiled code: in the user's folder for caches."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "graphopt")
 
 
 _SETTINGS: ContextVar[Settings] = ContextVar("graphopt_settings", default=_from_environment())  # noqa: B039 (Settings is immutable)

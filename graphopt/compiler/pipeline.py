@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphopt.compiler.passes.expand import expand
+from graphopt.compiler.passes.expand import expand, expand_all
 from graphopt.compiler.passes.fold import fold_constants
+from graphopt.compiler.passes.fuse import fuse
 from graphopt.compiler.passes.prune import prune
 from graphopt.compiler.passes.simplify import simplify
 from graphopt.compiler.passes.specialize import specialize
@@ -31,6 +32,17 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("prune-again", prune),
 )
 
+# What a backend does besides: the native one takes every op apart and puts the parts together as loops.
+BACKEND_PASSES: Mapping[str, tuple[tuple[str, Pass], ...]] = {
+    "native": (
+        ("expand-all", expand_all),
+        ("fold-expanded", fold_constants),
+        ("simplify-expanded", simplify),
+        ("prune-expanded", prune),
+        ("fuse", fuse),
+    ),
+}
+
 
 def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed: Mapping[str, Any] | None = None) -> Program:
     """Return the program specialised to the inputs' actual types and optimised as the settings say.
@@ -49,6 +61,13 @@ def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed:
     return program
 
 
+def finish(program: Program, backend: str) -> Program:
+    """Return an optimised program with the passes of a backend."""
+    for name, run_pass in BACKEND_PASSES.get(backend, ()):
+        program = _after(name, run_pass(program))
+    return program
+
+
 def _optimize_nested(program: Program) -> Program:
     """Run the passes on a program inside a node, and on those inside of it. One that must fail is left to fail if it is run."""
     optimized = map_nested(program, _optimize_nested)
@@ -61,7 +80,8 @@ def _optimize_nested(program: Program) -> Program:
 
 
 def _check_stage_names(stages: tuple[str, ...]) -> None:
-    known = ["after:specialize", *[f"after:{name}" for name, _ in PASSES]]
+    own = [name for passes in BACKEND_PASSES.values() for name, _ in passes]
+    known = ["after:specialize", *[f"after:{name}" for name in (*[name for name, _ in PASSES], *own)]]
     for stage in stages:
         if stage not in known:
             raise ArgumentError(f"GRAPHOPT_PRINT names the unknown stage {stage!r}; there are: {', '.join(known)}.")

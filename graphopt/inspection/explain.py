@@ -154,6 +154,21 @@ def _cost(train_op: Tensor, session: Session | None) -> dict[str, Any]:
         "steps_for_several_variables": len(batched),
         "written_in_place": sorted(plan.in_place),
         "arena_bytes": plan.arena_bytes,
+        **_kernels(train_op, session),
+    }
+
+
+def _kernels(train_op: Tensor, session: Session | None) -> dict[str, Any]:
+    """Return what the session's backend made of the training op; nothing before its first run."""
+    found = None if session is None else session.description_of(train_op)
+    if found is None:
+        return {}
+    kernels = [{**kernel._asdict(), "fused": list(kernel.fused)} for kernel in found.kernels]
+    return {
+        "backend": found.backend,
+        "threads": found.threads,
+        "kernels": kernels,
+        "python_steps": [step._asdict() for step in found.python_steps],
     }
 
 
@@ -191,7 +206,25 @@ def _text(content: dict[str, Any]) -> list[str]:
         f"{len(cost['written_in_place'])} variables are written in place",
         f"  working memory {cost['arena_bytes']:,} bytes",
     ]
+    return [*rows, *_kernel_rows(cost)]
+
+
+def _kernel_rows(cost: dict[str, Any]) -> list[str]:
+    if not cost.get("kernels"):
+        return []
+    head = ["kernel", "what it does", "fused", "calls", "flops", "bytes"]
+    table = [[k["name"], k["title"], _counted(k["fused"]), str(k["calls"]), f"{k['flops']:,}", f"{k['bytes']:,}"] for k in cost["kernels"]]
+    rows = ["", *_table(f"kernels of the {cost['backend']} backend, up to {cost['threads']} threads", head, table)]
+    for step in cost["python_steps"]:
+        where = f" ({step['operation']})" if step["operation"] else ""
+        rows.append(f"  in Python: {step['op']}{where}: {step['reason']}")
     return rows
+
+
+def _counted(names: list[str]) -> str:
+    """Return names with how often each comes, in order of first coming."""
+    counts = {name: names.count(name) for name in names}
+    return " ".join(name if count == 1 else f"{name}*{count}" for name, count in counts.items())
 
 
 def _row(v: dict[str, Any]) -> list[str]:

@@ -45,7 +45,8 @@ class OpDef:
     ufunc: str | None
     buffered: str | Callable[..., str | None] | None
     into: Callable[..., None] | None
-    scalar: str | None
+    scalar: str | Callable[..., str | None] | None
+    reduction: str | None
     samples: tuple[Any, ...]
     doc: str
     ref: str
@@ -121,7 +122,8 @@ def define_op(
     ufunc: str | None = None,
     buffered: str | Callable[..., str | None] | None = None,
     into: Callable[..., None] | None = None,
-    scalar: str | None = None,
+    scalar: str | Callable[..., str | None] | None = None,
+    reduction: str | None = None,
     samples: Sequence[Any] = (),
     doc: str,
     ref: str = "",
@@ -161,7 +163,8 @@ def define_op(
         of the node that returns one or None.
       into: ``into(out, *operands, **attributes)``: a kernel that writes its result into `out`, which may be the operand that
         `overwrites` names.
-      scalar: the expression for one element, for fused loops.
+      scalar: the expression for one element, for fused loops, or a function of the node that returns one or None.
+      reduction: how a reduction over `axis` combines two elements: ``sum``, ``product``, ``max``, ``min``, ``and``, ``or``.
       samples: operands for the contract tests (`testing/samples.py`).
       doc: one imperative sentence; ref: where the definition comes from.
       commutative: the two operands may be swapped; linear_in: names of operands the result is linear in.
@@ -200,6 +203,7 @@ def define_op(
         buffered=buffered,
         into=into,
         scalar=scalar,
+        reduction=reduction,
         samples=tuple(samples),
         doc=doc,
         ref=ref,

@@ -118,7 +118,7 @@ softplus = _activation(
     "softplus(x: float) -> like(x)",
     kernel=_softplus, vjp=lambda g, out, x: multiply(g, sigmoid(x)),
     expand=lambda x: add(maximum(x, 0), log1p(exp(negative(absolute(x))))),
-    scalar="maximum({x}, 0) + log1p(exp(-abs({x})))", tf_name="Softplus",
+    scalar="softplus({x})", tf_name="Softplus",
     doc="Return log(1 + exp(x)) without overflow.",
 )  # fmt: skip
 

@@ -105,6 +105,7 @@ def _extreme(name: str, ufunc: str, tf_name: str, lowest: bool, doc: str) -> OpD
         kernel=kernel,
         vjp=_extreme_vjp,
         buffered=buffered,
+        reduction="max" if lowest else "min",
         tf_name=tf_name,
         samples=[
             *_REDUCED,
@@ -173,6 +174,7 @@ reduce_prod_op = define_op(
     "reduce_prod(x: num; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
     kernel=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims),
+    reduction="product",
     tf_name="Prod",
     samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [1.5, 2.0, -1.0]], "f64"), axis=(1,))],
     doc="Return the product over axes.",
@@ -185,6 +187,7 @@ def _truth(name: str, numpy_name: str, tf_name: str, doc: str) -> OpDef:
         f"{name}(x: bool; axis = None, keepdims = False) -> reduced(x, axis, keepdims)",
         kernel=lambda xp, x, axis, keepdims: getattr(xp, numpy_name)(x, axis=axis, keepdims=keepdims),
         vjp=NOT_DIFFERENTIABLE,
+        reduction="or" if numpy_name == "any" else "and",
         tf_name=tf_name,
         samples=[case("bool[2,3]", axis=(1,)), case("bool[3]")],
         doc=doc,

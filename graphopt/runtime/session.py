@@ -9,14 +9,20 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from graphopt.backends import choose
+from graphopt.backends.description import Description
+from graphopt.config import settings
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.operation import Tensor, set_session_stack
 from graphopt.ir.plan import Plan
-from graphopt.ir.text import format_program
+from graphopt.runtime.compiled import Compiled
 from graphopt.runtime.config import ConfigProto
 from graphopt.runtime.fetching import Fetches, fetch_key, flatten_feeds
+from graphopt.runtime.many_steps import StepResults, StepSummaries, SummaryOfValues, merged, run_stacked, stacked_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.signature import Signature
 from graphopt.runtime.store import Store
@@ -54,30 +60,20 @@ class StepResult(NamedTuple):
     summaries: Any
 
 
-class Compiled(NamedTuple):
-    """What a signature compiles to.
-
-    Attributes:
-      program: the optimised program as text.
-      plan: its steps in running order, with their places in memory.
-      source: the generated Python/NumPy source.
-    """
-
-    program: str
-    plan: Plan
-    source: str
-
-
 class Session:
     """Runs parts of a graph and keeps the values of its variables.
 
     Args:
       target: accepted for TensorFlow's sake; must be a string.
       graph: the graph to run; the default graph by default.
-      config: a `ConfigProto`.
+      config: a `ConfigProto`; its ``intra_op_parallelism_threads`` is how many threads native code uses (0: one on each processor).
+      backend: ``native``, ``numpy`` or ``auto`` (native where its extra is installed); by default what ``GRAPHOPT_BACKEND`` says.
+
+    Attributes:
+      backend: the name of the backend in use.
 
     Raises:
-      TypeError: when an argument has the wrong type.
+      TypeError: when an argument has the wrong type. ValueError: when there is no such backend, or it isn't installed.
 
     Example:
       >>> with tf.Graph().as_default():
@@ -88,7 +84,9 @@ class Session:
       3.0
     """
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None) -> None:
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None, *, backend: str | None = None
+    ) -> None:
         if graph is not None and not isinstance(graph, Graph):
             raise ArgumentTypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         if isinstance(target, ConfigProto):
@@ -99,6 +97,7 @@ class Session:
             raise ArgumentTypeError(f"target must be a string, but got {type(target)}")
         if config is not None and not isinstance(config, ConfigProto):
             raise ArgumentTypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        self.backend: str = choose(settings().backend if backend is None else backend)
         self._graph = graph or get_default_graph()
         self._closed = False
         self._entered: contextlib.ExitStack | None = None
@@ -157,9 +156,12 @@ class Session:
             parsed = Fetches(self._graph, fetches)
             if not parsed.elements:
                 return None, []
-            signature = Signature(self._graph, self.store, parsed, list(flatten_feeds(self._graph, feed_dict)))
+            signature = self._signature(parsed, list(flatten_feeds(self._graph, feed_dict)))
             self._signatures[key] = signature
         return signature, list(feed_dict.values())
+
+    def _signature(self, fetches: Fetches, feeds: list[Any]) -> Signature:
+        return Signature(self._graph, self.store, fetches, feeds, self.backend, self.config.intra_op_parallelism_threads)
 
     def make_callable(self, fetches: Any, feed_list: Any = None, accept_options: bool = False) -> Callable[..., Any]:
         """Return a function that runs the fetches with the values of `feed_list` as its arguments.
@@ -177,7 +179,7 @@ class Session:
         parsed = Fetches(self._graph, fetches)
         if not parsed.elements:
             return lambda *values, **_: parsed.assemble([])
-        signature = Signature(self._graph, self.store, parsed, feeds)
+        signature = self._signature(parsed, feeds)
 
         def call(*values: Any, options: RunOptions | None = None, run_metadata: RunMetadata | None = None) -> Any:
             if self._closed:
@@ -195,13 +197,13 @@ class Session:
           fetches, feed_dict: as in `run`.
 
         Returns:
-          The program (as text), the plan, and the generated source.
+          The program (as text), the plan, the generated Python/NumPy source and, from the native backend, LLVM's intermediate
+          representation and the assembly.
         """
         signature, values = self._prepare(fetches, feed_dict)
         if signature is None:
             raise ArgumentError("There is nothing to compile: no fetches were given.")
-        executable = signature.runner_for(values).executable
-        return Compiled(format_program(executable.plan.program), executable.plan, executable.source.text)
+        return Compiled(signature.runner_for(values).executable)
 
     def plan_of(self, fetch: Any) -> Plan | None:
         """Return the plan this session last made for a run that fetches `fetch`, or None when there was none."""
@@ -209,6 +211,15 @@ class Session:
             plan = signature.last_plan if fetch in signature.elements else None
             if plan is not None:
                 return plan
+        return None
+
+    def description_of(self, fetch: Any) -> Description | None:
+        """Return what the backend last made for a run that fetches `fetch`: its kernels; None when there was no such run."""
+        for signature in reversed(list(self._signatures.values())):
+            executable = signature.last_executable if fetch in signature.elements else None
+            if executable is not None:
+                found: Description = executable.description
+                return found
         return None
 
     def plan_call(self, fetches: Any, feed_dict: Any = None) -> Callable[[], Any]:
@@ -238,7 +249,60 @@ class Session:
         fetches = self._steps[key]
         values = self.run(fetches, feeds)
         step = values.get("global_step")
-        return StepResult(values["loss"], None if step is None else int(step), _merged(values["summaries"]))
+        return StepResult(values["loss"], None if step is None else int(step), merged(values["summaries"]))
+
+    def run_steps(self, train_op: Tensor, feeds: Any = None, *, steps: int | None = None) -> StepResults:
+        """Run a training op many times, with the losses and summaries of every step.
+
+        On the native backend the whole loop is machine code, when the step is; its summaries are made at the end from the values they
+        would have seen. A step that fails raises its error, and those before it have been done.
+
+        Args:
+          train_op: what `optimize_loss` returned.
+          feeds: tensors with the values of all steps along a leading axis; or an iterator of feed dictionaries, one for each step.
+          steps: how many steps, where nothing is fed.
+
+        Raises:
+          ValueError: when the feeds' leading axes differ, or `steps` is missing. TypeError: for a feed without a leading axis.
+
+        Example:
+          >>> with tf.Graph().as_default():
+          ...     w = tf.Variable(4.0)
+          ...     x = tf.placeholder(tf.float32, [])
+          ...     train_op = tf.train.GradientDescentOptimizer(0.5).minimize(tf.square(w - x))
+          ...     with tf.Session() as sess:
+          ...         sess.run(tf.global_variables_initializer())
+          ...         results = sess.run_steps(w - x, {x: [1.0, 2.0, 3.0]})
+          >>> results.losses.tolist()
+          [3.0, 2.0, 1.0]
+        """
+        if self._closed:
+            raise GraphStateError("Attempted to use a closed Session.")
+        if feeds is not None and not isinstance(feeds, Mapping):
+            each = [self.step(train_op, feed) for feed in feeds]
+            return _collected(each)
+        named = flatten_feeds(self._graph, dict.fromkeys(feeds or (), 0))
+        arrays, count = stacked_feeds(dict(zip(named, (feeds or {}).values(), strict=True)), steps)
+        return self._run_stacked(train_op, named, arrays, count)
+
+    def _run_stacked(self, train_op: Tensor, feeds: dict[Tensor, Any], arrays: list[Any], steps: int) -> StepResults:
+        known = self._graph.get_collection(GraphKeys.SUMMARIES)
+        fetches = self._step_fetches(train_op, feeds, known)
+        later = [SummaryOfValues(summary) for summary in fetches["summaries"]]
+        if not all([SummaryOfValues.can_wait(summary) for summary in fetches["summaries"]]):
+            rows = [dict(zip(feeds, [array[i] for array in arrays], strict=True)) for i in range(steps)]
+            return _collected([self.step(train_op, row) for row in rows])
+        values = list(dict.fromkeys(value for summary in later for value in summary.values))
+        wanted = [train_op, *([fetches["global_step"]] if "global_step" in fetches else []), *values]
+        key = ("steps", tuple(wanted), tuple(feeds), self._graph.late_edges)
+        if key not in self._signatures:
+            self._signatures[key] = self._signature(Fetches(self._graph, wanted), list(feeds))
+        signature = self._signatures[key]
+        results = run_stacked(signature, arrays, steps)
+        has_step = "global_step" in fetches
+        found = dict(zip(values, results[1 + has_step :], strict=True))
+        summaries = StepSummaries(later, found, steps) if later else None
+        return StepResults(results[0], results[1] if has_step else None, summaries)
 
     def _step_fetches(self, train_op: Tensor, feeds: dict[Tensor, Any], known: list[Any]) -> dict[str, Any]:
         info = self._graph.state.get("training_ops", {}).get(train_op)
@@ -295,8 +359,10 @@ class InteractiveSession(Session):
 
     _active = 0
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None) -> None:
-        super().__init__(target, graph, config)
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None, *, backend: str | None = None
+    ) -> None:
+        super().__init__(target, graph, config, backend=backend)
         if InteractiveSession._active:
             warnings.warn(
                 "An interactive session is already active. Call `InteractiveSession.close()` on it to free its memory.", stacklevel=2
@@ -329,10 +395,13 @@ def can_run(fetches: list[Any], feeds: Any) -> bool:
     return True
 
 
-def _merged(summaries: list[Any]) -> Any:
-    if not summaries:
-        return None
-    merged = type(summaries[0])()
-    for summary in summaries:
-        merged.MergeFrom(summary)
-    return merged
+def _collected(results: list[StepResult]) -> StepResults:
+    """Return the results of single steps as those of many."""
+    losses = np.array([result.loss for result in results])
+    has_step = bool(results) and results[0].global_step is not None
+    has_summaries = bool(results) and results[0].summaries is not None
+    return StepResults(
+        losses,
+        np.array([result.global_step for result in results], np.int64) if has_step else None,
+        [result.summaries for result in results] if has_summaries else None,
+    )

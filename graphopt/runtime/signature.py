@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from graphopt import shapes
-from graphopt.backends import backend
-from graphopt.backends.numpy_plan import NumpyExecutable
+from graphopt.backends import backend_for
 from graphopt.backends.numpy_plan.source import bundled_size
 from graphopt.compiler.discharge import Discharged, discharge
 from graphopt.compiler.pipeline import optimize
-from graphopt.config import settings
 from graphopt.errors import ArgumentError, FailedPreconditionError
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Tensor
+from graphopt.ir.node import Node, input_node
 from graphopt.ir.plan import Plan
 from graphopt.ir.types import TensorType
 from graphopt.runtime.fetching import Fetches, to_feed
 from graphopt.runtime.interrupts import DeferredInterrupt
 from graphopt.runtime.profile import RunMetadata
+from graphopt.runtime.quick import QuickRun
 from graphopt.runtime.store import Cell, Store
 
 _MAX_EXECUTABLES = 64
@@ -48,9 +48,14 @@ class Signature:
 
     Args:
       graph: the recorded graph. store: the session's state. fetches: what is fetched. feeds: the tensors that are fed.
+      backend: the name of the backend. threads: how many threads it may use; 0 for what the settings say.
     """
 
-    def __init__(self, graph: Graph, store: Store, fetches: Fetches, feeds: Sequence[Tensor]) -> None:
+    def __init__(
+        self, graph: Graph, store: Store, fetches: Fetches, feeds: Sequence[Tensor], backend: str = "numpy", threads: int = 0
+    ) -> None:
+        self._backend = backend
+        self._threads = threads
         self._graph = graph
         self._store = store
         self._fetches = fetches
@@ -60,9 +65,18 @@ class Signature:
         self._changing: list[tuple[str, Cell]] = []
         self._runners: dict[Any, Runner] = {}
         self._lock = threading.Lock()
+        self._quick: QuickRun | None = None
 
     def run(self, values: Sequence[Any], metadata: RunMetadata | None = None) -> Any:
         """Return the fetched values for the fed values, in the caller's structure."""
+        return self._fetches.assemble(self.run_flat(values, metadata))
+
+    def run_flat(self, values: Sequence[Any], metadata: RunMetadata | None = None) -> list[Any]:
+        """Return the values of the fetched elements, in their order."""
+        if self._quick is not None and metadata is None:
+            quick = self._quick.run(values)
+            if quick is not None:
+                return quick
         feeds = [
             value if type(value) is np.ndarray and value.dtype == dtype and value.ndim else to_feed(tensor, value)
             for value, dtype, tensor in zip(values, self._feed_dtypes, self._feeds, strict=True)
@@ -73,7 +87,20 @@ class Signature:
         runner = self._runners.get(tuple(key))
         if runner is None:
             runner = self._compile(feeds)
-        return self._fetches.assemble(runner.run(feeds, metadata))
+        outputs = runner.run(feeds, metadata)
+        self._quick = runner.quick
+        return outputs
+
+    def run_quickly(self, arrays: Sequence[Any], steps: int) -> tuple[int, list[Any]] | None:
+        """Run as many of `steps` steps as go natively, with the rows of the arrays as feeds.
+
+        Returns:
+          How many were done and the fetched elements' values of all of them, stacked; None when none goes.
+        """
+        runner = self.runner_for([array[0] for array in arrays])
+        if runner.quick is None:
+            return None
+        return runner.quick.run_steps(list(zip(runner.feeds, arrays, strict=True)), steps)
 
     def runner_for(self, values: Sequence[Any]) -> Runner:
         """Return what runs for feeds of the shapes of these values (for inspection and benchmarks)."""
@@ -114,8 +141,10 @@ class Signature:
                 types[kind, name] = TensorType(node.dtype, np.shape(cell.value))
         self._check_initialized()
         fed = {t.name: value for t, value in zip(self._feeds, feeds, strict=True)}
-        make = backend(settings().backend)
-        return Runner(self, make(optimize(self._discharged.program, types, fed)), list(fed))
+        inputs = [input_node("feed", t.name, types["feed", t.name]) for t in self._feeds]
+        program = optimize(self._discharged.program, types, fed)
+        executable = backend_for(self._backend, program)(program, feeds=len(inputs), threads=self._threads)
+        return Runner(self, executable, inputs)
 
     def _check_initialized(self) -> None:
         if self._discharged is None:
@@ -137,8 +166,14 @@ class Signature:
     @property
     def last_plan(self) -> Plan | None:
         """The plan made last, or None before the first run."""
+        executable = self.last_executable
+        return None if executable is None else executable.plan
+
+    @property
+    def last_executable(self) -> Any:
+        """The executable made last, or None before the first run."""
         runners = list(self._runners.values())
-        return runners[-1].executable.plan if runners else None
+        return runners[-1].executable if runners else None
 
     @property
     def store(self) -> Store:
@@ -154,8 +189,10 @@ class Signature:
 class Runner:
     """An executable with the state it reads and writes."""
 
-    def __init__(self, signature: Signature, executable: NumpyExecutable, feed_names: list[str]) -> None:
+    def __init__(self, signature: Signature, executable: Any, feeds: Sequence[Node]) -> None:
         self.executable = executable
+        self.feeds = feeds
+        feed_names = [node.attributes["name"] for node in feeds]
         self._signature = signature
         self._store = signature.store
         plan = executable.plan
@@ -173,6 +210,17 @@ class Runner:
         self._together: list[Any] = []
         self._layout = -1
         self._updates = [(i, self._store.cell(name)) for i, (kind, name, _) in enumerate(outputs) if kind == "update"]
+        self.quick = self._find_quick()
+
+    def _find_quick(self) -> QuickRun | None:
+        """Return the short way of this executable's runs, or None when it has none."""
+        executable = self.executable
+        entry = executable.entry(self.feeds)
+        if entry is None:
+            return None
+        outputs = executable.plan.program.outputs
+        fetched = [None if i is None else outputs[i].node for i in self._fetched]
+        return QuickRun(self._store, entry, executable.running, fetched, executable.has_updates)
 
     def run(self, feeds: list[Any], metadata: RunMetadata | None) -> list[Any]:
         """Return the fetched values; commit the new state when all went well."""

@@ -16,12 +16,32 @@ from graphopt.backends.numpy_plan.source import aligned_bytes
 
 
 class Cell:
-    """One piece of state: an aligned array, or a NumPy scalar for rank 0; None while it is uninitialised."""
+    """One piece of state: an aligned array, or a NumPy scalar for rank 0; None while it is uninitialised.
 
-    __slots__ = ("value",)
+    Args:
+      store: the store it belongs to, which notices every new value.
+    """
 
-    def __init__(self, value: Any = None) -> None:
-        self.value = value
+    __slots__ = ("_place", "_store", "_value")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._value: Any = None
+        self._place: Any = None
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        return self._value if self._place is None else self._place[()]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._value, self._place = value, None
+        self._store.changes += 1
+
+    def lend(self, place: Any) -> None:
+        """Let a scalar's value be what stands in an array of rank 0, where native steps update it."""
+        self._place = place
 
 
 class Store:
@@ -31,6 +51,7 @@ class Store:
       lock: held while state is committed, and during a run that writes in place.
       readers: how many runs hold a snapshot.
       layout: a number that changes whenever a variable's memory moves.
+      changes: a number that changes whenever a cell is given a value, other than by a native step in the memory it was lent.
     """
 
     def __init__(self) -> None:
@@ -38,6 +59,7 @@ class Store:
         self.readers = 0
         self.cells: dict[str, Cell] = {}
         self.layout = 0
+        self.changes = 0
         self._together: dict[str, tuple[str, ...]] = {}
         self._memory: dict[tuple[str, ...], tuple[Any, list[Any]]] = {}
         self._entropy: dict[str, int] = {}
@@ -46,7 +68,7 @@ class Store:
         """Return the cell of a variable or counter, made when it is first asked for."""
         found = self.cells.get(name)
         if found is None:
-            found = self.cells.setdefault(name, Cell())
+            found = self.cells.setdefault(name, Cell(self))
         return found
 
     def commit(self, cell: Cell, value: Any, *, alone: bool) -> None:

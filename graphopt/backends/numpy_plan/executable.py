@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphopt.backends.description import Description
 from graphopt.backends.numpy_plan.closures import RUN_ERRORS, Closures, Timing, with_origin
 from graphopt.backends.numpy_plan.source import Source
 from graphopt.backends.numpy_plan.steps import takes_place
 from graphopt.compiler.passes.memory import make_plan
 from graphopt.config import settings
+from graphopt.ir.node import Node
 from graphopt.ir.plan import Plan
 from graphopt.ir.program import Program
 
@@ -23,7 +25,7 @@ class NumpyExecutable:
 
     Args:
       program: an optimised program with the actual shapes of its inputs.
-      batched: do the updates of several variables together.
+      batched: do the updates of several variables together. feeds, threads: nothing depends on them here.
 
     Attributes:
       plan: the plan.
@@ -31,8 +33,11 @@ class NumpyExecutable:
     """
 
     name = "numpy"
+    llvm = None
+    assembly_text = None
+    description = Description("numpy", 1, (), (), False)
 
-    def __init__(self, program: Program, *, batched: bool = True) -> None:
+    def __init__(self, program: Program, *, batched: bool = True, feeds: int = 0, threads: int = 0) -> None:
         self.plan: Plan = make_plan(program, takes_place, batched=batched)
         self.has_updates = any(output.kind == "update" for output in program.outputs)
         self._closures: Closures | None = None
@@ -88,6 +93,9 @@ class NumpyExecutable:
             self._hot = self.source.compile()
             return self.run(inputs, may_overwrite=may_overwrite, together=together)
         return self.closures.run(inputs)
+
+    def entry(self, feeds: Sequence[Node]) -> None:
+        """Return None: Python runs every step."""
 
     def run_timed(self, inputs: Sequence[Any], timings: list[Timing]) -> list[Any]:
         """Return the outputs' values and note when each step ran."""

@@ -60,7 +60,7 @@ def scalar_expression(node: Node) -> str | None:
     if not is_scalar(node) or not all([is_scalar(source) for source in node.inputs]):
         return None
     text = node.op.scalar
-    if text is not None and _INFIX.match(text) and not (node.inputs and node.inputs[0].dtype.is_integer and "/" in text):
+    if isinstance(text, str) and _INFIX.match(text) and not (node.inputs and node.inputs[0].dtype.is_integer and "/" in text):
         return text
     if node.op.ufunc is not None:
         return f"{node.op.ufunc}({', '.join(f'{{{p.name}}}' for p in node.op.parameters)})"

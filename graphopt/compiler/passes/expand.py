@@ -32,6 +32,11 @@ def expand(program: Program, keeps: frozenset[OpDef] | None = None) -> Program:
         CURRENT.reset(token)
 
 
+def expand_all(program: Program) -> Program:
+    """Return the program with every composite op expanded, also those with a kernel for the whole."""
+    return expand(program, frozenset())
+
+
 def _is_expandable(node: Node, keeps: frozenset[OpDef] | None) -> bool:
     op = node.op
     if op.expand is None or (op.fused_kernel if keeps is None else op in keeps):

@@ -94,7 +94,8 @@ power: OpDef = define_op(
     "power(x: num, y: same(x)) -> broadcast(x, y)",
     kernel=_pow,
     vjp=(lambda g, out, x, y: multiply(multiply(g, y), power(x, subtract(y, 1))), _pow_gradient_of_exponent),
-    fallible=works_on_integers, buffered=lambda node: None if node.dtype.is_integer else "power({x}, {y}, {out})", tf_name="Pow",
+    fallible=works_on_integers, buffered=lambda node: None if node.dtype.is_integer else "power({x}, {y}, {out})",
+    scalar=lambda node: None if node.dtype.is_integer else "pow({x}, {y})", tf_name="Pow",
     samples=[case(arg("f32[3,4]", 0.1, 2.0), "f32[4]"), case(arg("f64[]", 0.1, 2.0), "f64[2]"),
              case(values([SPECIAL]), values([[v] for v in SPECIAL]), differentiable=False), case(arg("i32[3]", 0, 4), arg("i32[3]", 0, 4))],
     public_name="pow", doc="Return x to the power y.", ref=f"{MATH}/pow",
@@ -221,7 +222,7 @@ sigmoid = unary(
     _sigmoid,
     lambda g, out, x: multiply(g, multiply(out, subtract(1.0, out))),
     tf_name="Sigmoid",
-    scalar="1 / (1 + exp(-{x}))",
+    scalar="sigmoid({x})",
     doc="Return 1 / (1 + exp(-x)).",
 )
 

@@ -1,0 +1,85 @@
+"""Machine code by structure: compiled once in a process, and kept on disk for the next one."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+
+from graphopt.backends.native import compiling
+from graphopt.backends.native.assembly import Assembly
+from graphopt.backends.native.cache import ObjectCache
+from graphopt.backends.native.host import Host, this_host
+from graphopt.config import settings
+
+_SEGMENT = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+
+
+class Code:
+    """The machine code of a step.
+
+    Args:
+      assembly: what the step is made of. host: the machine.
+
+    Attributes:
+      was_cached: whether the code came from the disk.
+    """
+
+    def __init__(self, assembly: Assembly, host: Host) -> None:
+        self._assembly = assembly
+        self._host = host
+        cache = ObjectCache(settings().cache_dir)
+        key = hashlib.sha256(f"{_versions(host)}\n{assembly.structure}".encode()).hexdigest()
+        code = cache.load(key)
+        self.was_cached = code is not None
+        if code is None:
+            code = compiling.to_object(self.llvm, host)
+            cache.store(key, code)
+        self._loaded = compiling.Loaded(code, host)
+
+    def address(self, name: str) -> int:
+        """Return the address of a function."""
+        return self._loaded.address(name)
+
+    def function(self, name: str) -> Any:
+        """Return a segment as a function of a frame's address."""
+        return _SEGMENT(self.address(name))
+
+    @functools.cached_property
+    def llvm(self) -> str:
+        """The intermediate representation, as text."""
+        return self._assembly.text(self._host)
+
+    @functools.cached_property
+    def assembly_text(self) -> str:
+        """The machine code as assembly."""
+        return compiling.to_assembly(self.llvm, self._host)
+
+
+_CODES: dict[str, Code] = {}
+_LOCK = threading.Lock()
+
+
+def code_for(assembly: Assembly) -> Code:
+    """Return the machine code for a step; steps of one structure share it."""
+    host = this_host()
+    structure = assembly.structure
+    with _LOCK:
+        found = _CODES.get(structure)
+        if found is None:
+            found = _CODES[structure] = Code(assembly, host)
+        return found
+
+
+@functools.cache
+def _versions(host: Host) -> str:
+    """Return all that machine code depends on besides the step's structure: the machine, LLVM, and the code that writes the code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"{host} {llvmlite.__version__} {digest.hexdigest()}"

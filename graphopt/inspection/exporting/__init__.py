@@ -1,0 +1,1 @@
+"""How a compiled step becomes a Python file of its own."""
