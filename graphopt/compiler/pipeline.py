@@ -32,28 +32,33 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("prune-again", prune),
 )
 
-# What a backend does besides: the native one takes every op apart and puts the parts together as loops.
+# What a backend does otherwise: the native one takes every op apart, and puts the parts together as loops at the end.
 BACKEND_PASSES: Mapping[str, tuple[tuple[str, Pass], ...]] = {
     "native": (
+        ("prune", prune),
         ("expand-all", expand_all),
-        ("fold-expanded", fold_constants),
-        ("simplify-expanded", simplify),
-        ("prune-expanded", prune),
-        ("fuse", fuse),
+        ("fold", fold_constants),
+        ("simplify", simplify),
+        ("fold-again", fold_constants),
+        ("prune-again", prune),
     ),
 }
+FUSING: tuple[tuple[str, Pass], ...] = (("fuse", fuse),)
 
 
-def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed: Mapping[str, Any] | None = None) -> Program:
+def optimize(
+    program: Program, types: Mapping[tuple[str, str], TensorType], fed: Mapping[str, Any] | None = None, backend: str = "numpy"
+) -> Program:
     """Return the program specialised to the inputs' actual types and optimised as the settings say.
 
     Args:
       program: what `discharge` gave. types: (kind, name) of inputs with their actual types.
-      fed: the values of feeds by name, for the message when they don't fit.
+      fed: the values of feeds by name, for the message when they don't fit. backend: the name of the backend it is for.
     """
     _check_stage_names(settings().print_stages)
     program = _after("specialize", specialize(program, types, fed))
-    passes = PASSES if settings().optimize > 0 else PASSES[:1]
+    passes = BACKEND_PASSES.get(backend, PASSES)
+    passes = passes if settings().optimize > 0 else passes[:1]
     if any([has_programs(node) for node in program.nodes()]):
         program = map_nested(program, _optimize_nested)
     for name, run_pass in passes:
@@ -61,9 +66,9 @@ def optimize(program: Program, types: Mapping[tuple[str, str], TensorType], fed:
     return program
 
 
-def finish(program: Program, backend: str) -> Program:
-    """Return an optimised program with the passes of a backend."""
-    for name, run_pass in BACKEND_PASSES.get(backend, ()):
+def fused(program: Program) -> Program:
+    """Return an optimised program with its loops put together."""
+    for name, run_pass in FUSING:
         program = _after(name, run_pass(program))
     return program
 
@@ -80,8 +85,8 @@ def _optimize_nested(program: Program) -> Program:
 
 
 def _check_stage_names(stages: tuple[str, ...]) -> None:
-    own = [name for passes in BACKEND_PASSES.values() for name, _ in passes]
-    known = ["after:specialize", *[f"after:{name}" for name in (*[name for name, _ in PASSES], *own)]]
+    names = [name for passes in (PASSES, *BACKEND_PASSES.values(), FUSING) for name, _ in passes]
+    known = ["after:specialize", *[f"after:{name}" for name in dict.fromkeys(names)]]
     for stage in stages:
         if stage not in known:
             raise ArgumentError(f"GRAPHOPT_PRINT names the unknown stage {stage!r}; there are: {', '.join(known)}.")

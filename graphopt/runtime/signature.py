@@ -73,10 +73,11 @@ class Signature:
 
     def run_flat(self, values: Sequence[Any], metadata: RunMetadata | None = None) -> list[Any]:
         """Return the values of the fetched elements, in their order."""
-        if self._quick is not None and metadata is None:
-            quick = self._quick.run(values)
-            if quick is not None:
-                return quick
+        quick = self._quick
+        if quick is not None and metadata is None:
+            results = quick.run(values)
+            if results is not None:
+                return results
         feeds = [
             value if type(value) is np.ndarray and value.dtype == dtype and value.ndim else to_feed(tensor, value)
             for value, dtype, tensor in zip(values, self._feed_dtypes, self._feeds, strict=True)
@@ -142,8 +143,9 @@ class Signature:
         self._check_initialized()
         fed = {t.name: value for t, value in zip(self._feeds, feeds, strict=True)}
         inputs = [input_node("feed", t.name, types["feed", t.name]) for t in self._feeds]
-        program = optimize(self._discharged.program, types, fed)
-        executable = backend_for(self._backend, program)(program, feeds=len(inputs), threads=self._threads)
+        make = backend_for(self._backend, self._discharged.program)
+        program = optimize(self._discharged.program, types, fed, make.name)
+        executable = make(program, feeds=len(inputs), threads=self._threads)
         return Runner(self, executable, inputs)
 
     def _check_initialized(self) -> None:
@@ -240,7 +242,10 @@ class Runner:
         return [None if i is None else outputs[i] for i in self._fetched]
 
     def plan_call(self, feeds: Sequence[Any]) -> Callable[[], Any]:
-        """Return a function that runs the generated source with the present values."""
+        """Return a function that runs the machine code, or the generated source, with the present values."""
+        bare = None if self.quick is None else self.quick.bare_call(feeds)
+        if bare is not None:
+            return bare
         with self._store.lock:
             self._put_together()
             inputs = self._inputs(list(feeds))

@@ -17,7 +17,7 @@ with tf.Session() as session:
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, "GRAPHOPT_BACKEND": "numpy", **environment}, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(("level", "steps"), [("0", 3), ("1", 0), ("2", 0), ("3", 0)])
@@ -42,7 +42,7 @@ def test_the_generated_source_may_be_used_at_once() -> None:
         ("GRAPHOPT_OPTIMIZE", "abc", "The environment variable GRAPHOPT_OPTIMIZE must be a whole number from 0 to 3, got 'abc'."),
         ("GRAPHOPT_HOT_AFTER", "-1", "The environment variable GRAPHOPT_HOT_AFTER must be a whole number, got '-1'."),
         ("GRAPHOPT_PRINT", "after:nope", "GRAPHOPT_PRINT names the unknown stage 'after:nope'; there are: after:specialize, after:prune"),
-        ("GRAPHOPT_BACKEND", "foo", "There is no backend 'foo'; there are: numpy (GRAPHOPT_BACKEND chooses)."),
+        ("GRAPHOPT_BACKEND", "foo", "There is no backend 'foo'; there are: auto, numpy, native (GRAPHOPT_BACKEND chooses)."),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(name: str, value: str, text: str) -> None:

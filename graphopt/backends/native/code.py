@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import threading
-from pathlib import Path
 from typing import Any
-
-import llvmlite
 
 from graphopt.backends.native import compiling
 from graphopt.backends.native.assembly import Assembly
-from graphopt.backends.native.cache import ObjectCache
 from graphopt.backends.native.host import Host, this_host
-from graphopt.config import settings
 
 _SEGMENT = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
@@ -33,13 +27,7 @@ class Code:
     def __init__(self, assembly: Assembly, host: Host) -> None:
         self._assembly = assembly
         self._host = host
-        cache = ObjectCache(settings().cache_dir)
-        key = hashlib.sha256(f"{_versions(host)}\n{assembly.structure}".encode()).hexdigest()
-        code = cache.load(key)
-        self.was_cached = code is not None
-        if code is None:
-            code = compiling.to_object(self.llvm, host)
-            cache.store(key, code)
+        code, self.was_cached = compiling.cached_object(assembly.structure, lambda: self.llvm, host)
         self._loaded = compiling.Loaded(code, host)
 
     def address(self, name: str) -> int:
@@ -74,12 +62,3 @@ def code_for(assembly: Assembly) -> Code:
         if found is None:
             found = _CODES[structure] = Code(assembly, host)
         return found
-
-
-@functools.cache
-def _versions(host: Host) -> str:
-    """Return all that machine code depends on besides the step's structure: the machine, LLVM, and the code that writes the code."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return f"{host} {llvmlite.__version__} {digest.hexdigest()}"

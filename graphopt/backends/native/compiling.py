@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import llvmlite
 import llvmlite.binding as llvm
 
+from graphopt.backends.native.cache import ObjectCache
 from graphopt.backends.native.host import Host, target_machine
+from graphopt.config import settings
 
 
-def to_object(text: str, host: Host) -> bytes:
+def to_object(text: str, host: Host, level: int = 2) -> bytes:
     """Return the object code of a module's text.
+
+    Args:
+      text: the module. host: the machine. level: how hard the code generator tries, 0 to 3.
 
     Raises:
       RuntimeError: when LLVM refuses the text, which is a bug of the backend.
     """
     module = _optimized(text, host)
-    return bytes(target_machine(host).emit_object(module))
+    return bytes(target_machine(host, level).emit_object(module))
+
+
+def cached_object(structure: str, make_text: Callable[[], str], host: Host, level: int = 2) -> tuple[bytes, bool]:
+    """Return the object code of a module and whether it came from the disk.
+
+    Args:
+      structure: all that the module's text depends on, besides the host. make_text: gives the text, when it has to be compiled.
+      host: the machine. level: how hard the code generator tries.
+    """
+    cache = ObjectCache(settings().cache_dir)
+    key = hashlib.sha256(f"{_versions(host)}\n{structure}".encode()).hexdigest()
+    code = cache.load(key)
+    if code is not None:
+        return code, True
+    code = to_object(make_text(), host, level)
+    cache.store(key, code)
+    return code, False
+
+
+@functools.cache
+def _versions(host: Host) -> str:
+    """Return all that machine code depends on besides the module's structure: the machine, LLVM, and the code that writes the code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"{host} {llvmlite.__version__} {digest.hexdigest()}"
 
 
 def to_assembly(text: str, host: Host) -> str:

@@ -79,10 +79,12 @@ def emit_enter(module: Module, feeds: int) -> None:
 
 def _check_array(f: Function, array: Value, row: Value) -> None:
     """Write the return for an array that isn't the one its row describes."""
+    other_class = f.compare("ne", f.load("i64", f.offset(array, "i8", _CLASS), 8), f.load("i64", f.offset(row, "i64", 1), 8))
+    with f.when(other_class):
+        f.ret(constant("i64", OTHER_FEED))  # before anything else is read: another object may be shorter than an array
     flags = f.let("and", f.load("i32", f.offset(array, "i8", _FLAGS), 4), constant("i32", _ROW_BY_ROW_AND_ALIGNED))
     rank = f.convert("sext", f.load("i32", f.offset(array, "i8", _RANK), 4), "i64")
     checks = [
-        f.compare("ne", f.load("i64", f.offset(array, "i8", _CLASS), 8), f.load("i64", f.offset(row, "i64", 1), 8)),
         f.compare("ne", f.load("i64", f.offset(array, "i8", _ELEMENT), 8), f.load("i64", f.offset(row, "i64", 2), 8)),
         f.compare("ne", rank, f.load("i64", f.offset(row, "i64", 3), 8)),
         f.compare("ne", flags, constant("i32", _ROW_BY_ROW_AND_ALIGNED)),

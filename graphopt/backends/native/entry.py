@@ -42,23 +42,26 @@ class Entry:
 
     Attributes:
       states: the state that the step reads and writes.
-      call: ``call(array, ...)`` runs a step and returns 0, or what went wrong; state is untouched then.
+      function: ``function(frame_address, array, ...)`` runs a step and returns 0, or what went wrong; state is untouched then.
     """
 
     def __init__(self, plan: Plan, memory: StepMemory, code: Code, frame: Any, feeds: Sequence[Node]) -> None:
         self._plan = plan
         self._memory = memory
-        self._frame = frame
+        # Other runs of the step write the addresses of their own inputs into its frame, so this one has a copy.
+        self._frame = frame.copy()
+        self._inputs = np.zeros(max(len(plan.inputs), 1), np.int64)
+        self._code = code
         self._slots = {number: place for number, place in memory.scalars}
         self._numbers = {node: i for i, node in enumerate(plan.inputs)}
         self.states = self._find_states()
         self._rows = np.array([self._feed(node) for node in feeds], np.int64)
         self._commits = np.zeros((len(self.states), 3), np.int64)
-        frame[FRAME.index("feeds")] = self._rows.ctypes.data
-        frame[FRAME.index("commits")] = self._commits.ctypes.data
+        self._frame[FRAME.index("inputs")] = self._inputs.ctypes.data
+        self._frame[FRAME.index("feeds")] = self._rows.ctypes.data
+        self._frame[FRAME.index("commits")] = self._commits.ctypes.data
         function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.py_object] * len(feeds))(code.address("enter"))
-        address = frame.ctypes.data
-        self.call = lambda *arrays: function(address, *arrays)
+        address = self._frame.ctypes.data
         self.function, self.frame_address = function, address
         self._run_steps = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(code.address("run_steps"))
         self._held: list[Any] = []
@@ -94,30 +97,24 @@ class Entry:
         """
         commits: list[tuple[int, int, int]] = []
         self._held = list(values)
-        inputs = self._memory_inputs()
         for state, value in zip(self.states, values, strict=True):
-            if value is None and (state.number is not None or state.slot is None):
+            if value is None:
                 return False
             if state.slot is not None:
-                if value is not None:
-                    state.slot[()] = value
+                state.slot[()] = value
                 target = state.slot
             else:
                 if not _fits(value, state.node):
                     return False
                 target = value
                 if state.number is not None:
-                    inputs[state.number] = value.ctypes.data
+                    self._inputs[state.number] = value.ctypes.data
             if state.source is not None:
                 size = 8 if state.slot is not None else value.nbytes
                 commits.append((state.source.ctypes.data, target.ctypes.data, size))
         self._commits[: len(commits)] = np.array(commits, np.int64).reshape(-1, 3)
         self._frame[FRAME.index("commit_count")] = len(commits)
         return True
-
-    def _memory_inputs(self) -> Any:
-        address = int(self._frame[FRAME.index("inputs")])
-        return (ctypes.c_int64 * max(len(self._plan.inputs), 1)).from_address(address)
 
     def value_of(self, node: Node) -> Any:
         """Return the array in which an output's value stands after a step."""
@@ -134,13 +131,12 @@ class Entry:
           feeds: for each fed input the array with the values of all steps.
           kept: pairs of a value's array after a step and the array with a row for each step. steps: how many.
         """
-        inputs = self._memory_inputs()
         rows: list[tuple[int, int]] = []
         for node, array in feeds:
             number = self._numbers.get(node)
             if number is not None:
                 rows.append((number, array.strides[0] if array.shape[0] > 1 else 0))
-                inputs[number] = array.ctypes.data
+                self._inputs[number] = array.ctypes.data
         words = [len(rows), len(kept), *[word for row in rows for word in row]]
         for source, target in kept:
             words += [source.ctypes.data, target.ctypes.data, source.nbytes]
@@ -156,21 +152,23 @@ def _fits(value: Any, node: Node) -> bool:
 def can_enter(plan: Plan, memory: StepMemory, feeds: Sequence[Node]) -> bool:
     """Return True when a step of one native segment can be run by a single call.
 
-    Not when an update is a view of another input (then the order of copies matters) or a fetch one of a feed, when a variable may have
-    no value, or when a value stays in Python.
+    Not when an update is a view of another input (then the order of copies matters) or doesn't stand row by row, when a fetch is a view
+    of a feed, or of a variable whose new value is copied over it, when a variable may have no value, or when a value stays in Python.
     """
     if not arrays_are_readable() or any(node.shape is None or not 0 < len(node.shape) <= MOST_DIMENSIONS for node in feeds):
         return False
     if any(node.attributes["kind"] == "optional" or node not in memory.storage.views for node in plan.program.inputs()):
         return False
+    copied = {name for kind, name, _ in plan.program.outputs if kind == "update" and name not in plan.in_place}
     for kind, name, node in plan.program.outputs:
         if kind == "effect":
             continue
         if node not in memory.storage.views:
             return False
-        number = memory.input_of(node)
-        if number is not None and plan.inputs[number].attributes["kind"] == "feed":
-            return False  # the caller's own array
-        if kind == "update" and name not in plan.in_place and (memory.input_of(node) is not None or node.op is INPUT):
+        base = memory.storage.views[node].pointer.node
+        if base.op is INPUT and (base.attributes["kind"] == "feed" or base.attributes["name"] in copied):
             return False
+        if kind == "update" and name in copied:
+            if base.op is INPUT or memory.input_of(node) is not None or not memory.storage.is_contiguous(node):
+                return False
     return True

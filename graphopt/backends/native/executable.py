@@ -27,7 +27,7 @@ from graphopt.backends.numpy_plan.source import Source
 from graphopt.backends.numpy_plan.steps import is_scalar
 from graphopt.compiler.passes.fuse import is_loop
 from graphopt.compiler.passes.memory import make_plan
-from graphopt.compiler.pipeline import finish
+from graphopt.compiler.pipeline import fused
 from graphopt.config import settings
 from graphopt.errors import InternalError
 from graphopt.ir.node import INPUT, Node
@@ -55,10 +55,10 @@ class NativeExecutable:
 
     def __init__(self, program: Program, *, batched: bool = True, feeds: int = 0, threads: int = 0) -> None:
         self.program = program
-        fused = finish(program, self.name)
-        self.work: Work = find_work(fused, this_host())
+        whole = fused(program)
+        self.work: Work = find_work(whole, this_host())
         # The inputs are those of the program before it was fused, so that the reference takes the same.
-        plan = make_plan(fused, batched=False, storage=self.work.storage)
+        plan = make_plan(whole, batched=False, storage=self.work.storage)
         self.plan: Plan = dataclasses.replace(plan, inputs=tuple(program.inputs()))
         self.has_updates = any(output.kind == "update" for output in program.outputs)
         self.assembly = Assembly(feeds=feeds)

@@ -39,13 +39,14 @@ def this_host() -> Host:
     size = 64 if wide else 32 if features.get("avx2", False) else 16
     # LLVM keeps to half vectors on some processors because old ones slowed down; the kernels ask for whole ones by their types.
     text = features.flatten() + (",-prefer-256-bit" if wide else "")
-    return Host(llvm.get_host_cpu_name(), text, llvm.get_default_triple(), size, 32 if wide or size == 16 else 16)
+    triple: str = llvm.get_default_triple()
+    return Host(llvm.get_host_cpu_name(), text, triple, size, 32 if wide or triple.startswith("aarch64") else 16)
 
 
-def target_machine(host: Host) -> llvm.TargetMachine:
-    """Return LLVM's code generator for the host."""
+def target_machine(host: Host, level: int = 2) -> llvm.TargetMachine:
+    """Return LLVM's code generator for the host, which tries as hard as `level` says (0 to 3)."""
     target = llvm.Target.from_triple(host.triple)
     made: llvm.TargetMachine = target.create_target_machine(
-        cpu=host.cpu, features=host.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+        cpu=host.cpu, features=host.features, opt=level, reloc="pic", codemodel="jitdefault", jit=True
     )
     return made

@@ -101,6 +101,10 @@ class NativeStorage:
         result = results[node.attributes["index"]] if node.op is ITEM else results
         return _view_in(result, memory, base)
 
+    def is_contiguous(self, node: Node) -> bool:
+        """Return True when a value stands row by row."""
+        return _is_contiguous(self.views[node], node.shape)
+
     # --- what the memory pass asks ---------------------------------------------------------------------------------
 
     def takes_place(self, node: Node) -> bool:

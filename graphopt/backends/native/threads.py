@@ -113,7 +113,8 @@ class _Native:
 
     def __init__(self) -> None:
         host = this_host()
-        self._loaded = compiling.Loaded(compiling.to_object(pool_module(host), host), host)
+        code, _ = compiling.cached_object("pool", lambda: pool_module(host), host, level=0)  # waiting needs no fast code
+        self._loaded = compiling.Loaded(code, host)
         self.divide = self._loaded.address("divide")
         self.worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._loaded.address("worker"))
         self.stop = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)(self._loaded.address("stop"))

@@ -89,10 +89,11 @@ class _Grouping:
             for source in dict.fromkeys(node.inputs):
                 self.users.setdefault(source, []).append(node)
         self.outputs = {output.node for output in program.outputs}
+        self.steps = {node for node in self.nodes if scalar_text(node) is not None or is_reduction(node)}
         self.group_of: dict[Node, _Group] = {}
         self.copies: set[Node] = set()
         for node in reversed(self.nodes):
-            if scalar_text(node) is not None or is_reduction(node):
+            if node in self.steps:
                 self._place(node)
         self._join_first_scalars()
 
@@ -109,7 +110,9 @@ class _Grouping:
                 self._join(group, first)
 
     def _fits_operands(self, group: _Group, other: _Group) -> bool:
-        return len(self._operands((*group.members, *other.members))) <= MOST_OPERANDS
+        members = (*group.members, *other.members)
+        # Most groups are so small that nothing has to be counted.
+        return 3 * len(members) <= MOST_OPERANDS or len(self._operands(members)) <= MOST_OPERANDS
 
     def _place(self, node: Node) -> None:
         group = _Group(node, self.position[node])
@@ -135,7 +138,7 @@ class _Grouping:
         if node in self.outputs or node.shape == () or not node.op.correctly_rounded or len(arrays) != 1:
             return False
         (source,) = arrays
-        if scalar_text(source) is not None or is_reduction(source) or source.types[0].shape != node.shape:
+        if source in self.steps or source.types[0].shape != node.shape:
             return False
         groups = {id(self.group_of[user]) for user in users if user in self.group_of}
         return len(groups) > 1 and all([user in self.group_of and self.group_of[user].space == node.shape for user in users])

@@ -36,7 +36,7 @@ def network(sizes=(5, 7, 3), seed=0):
 def train(hot_after, steps=12):
     with tf.Graph().as_default(), override(hot_after=hot_after):
         feeds, train_op = network()
-        with tf.Session() as session:
+        with tf.Session(backend="numpy") as session:
             session.run(tf.global_variables_initializer())
             losses = [session.run(train_op, feeds) for _ in range(steps)]
             return losses, session.run(tf.global_variables())
@@ -53,7 +53,7 @@ def test_both_tiers_give_the_same_bits(hot_after):
 
 def test_updates_of_several_variables_are_one_call_each():
     feeds, train_op = network(sizes=(5, 7, 6, 4, 3))
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         session.run(tf.global_variables_initializer())
         plan = session.compiled(train_op, feeds).plan
     batches = [unit for unit in plan.units if isinstance(unit, Batch)]
@@ -69,7 +69,7 @@ def test_batched_variables_can_still_be_assigned_fed_and_fetched():
     w = tf.get_default_graph().get_tensor_by_name("w0:0")
     variable = next(v for v in tf.trainable_variables() if v.name == "w0:0")
     reset = tf.assign(variable, tf.zeros([5, 7]))
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         session.run(tf.global_variables_initializer())
         for _ in range(5):
             session.run(train_op, feeds)
@@ -91,7 +91,7 @@ def test_a_variable_that_two_plans_bundle_differently_still_trains_right():
             a, b, c = (tf.get_variable(n, initializer=np.full(s, 2.0, "f")) for n, s in (("a", 3), ("b", 4), ("c", 5)))
             total = sum(tf.reduce_sum(tf.square(v)) for v in (a, b, c))
             ops = [tf.train.MomentumOptimizer(0.05, 0.5).minimize(total, var_list=chosen) for chosen in ([a, b], [b, c])]
-            with tf.Session() as session, override(hot_after=first):
+            with tf.Session(backend="numpy") as session, override(hot_after=first):
                 session.run(tf.global_variables_initializer())
                 for i in range(10):
                     with override(hot_after=second):
@@ -107,7 +107,7 @@ def test_what_may_fail_runs_before_the_first_write_in_place():
     bump = tf.assign_add(v, np.ones(4, "f"))
     picked = tf.gather(bump, i)
     checked = tf.check_numerics(tf.gather(tf.constant([1.0, np.inf]), i), "bad")
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         session.run(tf.global_variables_initializer())
         plan = session.compiled([bump, checked], {i: [0]}).plan
         names = [node.op.name for node in plan.order]
@@ -120,7 +120,7 @@ def test_generated_source_can_be_read():
     x = tf.placeholder(tf.float32, [4, 3], name="x")
     w = tf.Variable(np.ones((3, 2), "f"), name="w")
     y = tf.tanh(tf.matmul(x, w) + 1.0)
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         session.run(tf.global_variables_initializer())
         source = session.compiled(y, {x: np.ones((4, 3))}).source
     lines = [line.split("(")[0].strip() for line in source.splitlines()]
@@ -133,12 +133,12 @@ def test_working_memory_is_shared_by_results_that_do_not_live_together():
     y = x
     for _ in range(20):
         y = tf.sin(y) * 2.0
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         plan = session.compiled(y, {x: np.ones(1000)}).plan
     assert plan.arena_bytes <= 2 * 4096
 
 
 def test_compiling_nothing_is_refused():
     tf.constant(1.0)
-    with tf.Session() as session, pytest.raises(ValueError, match="There is nothing to compile"):
+    with tf.Session(backend="numpy") as session, pytest.raises(ValueError, match="There is nothing to compile"):
         session.compiled([])

@@ -114,8 +114,8 @@ def test_the_state_in_one_tensor(kind: Any) -> None:
     with tf.variable_scope("a/rnn/multi_rnn_cell/cell_0", reuse=True):
         other, state = tf.nn.static_rnn(apart, tf.unstack(tf.constant(X), axis=1), dtype=tf.float32, scope=tf.get_variable_scope())
     found = run([one, tf.stack(other, 1), whole, tf.concat(state, 1)])
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
-    np.testing.assert_allclose(found[2], found[3], rtol=1e-5)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[2], found[3], rtol=1e-5, atol=1e-7)
     assert together.state_size == 8
 
 
@@ -298,8 +298,8 @@ def test_both_directions(lengths: Any) -> None:
     listed, last_fw, last_bw = tf.nn.static_bidirectional_rnn(*pair, tf.unstack(tf.constant(X), axis=1), dtype=tf.float32,
                                                               sequence_length=lengths)  # fmt: skip
     found = run([tf.concat([forward, backward], 2), tf.stack(listed, 1), state, last_bw])
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
-    np.testing.assert_allclose(found[2], found[3], rtol=1e-5)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[2], found[3], rtol=1e-5, atol=1e-7)
     assert last_fw.shape.as_list() == [3, 4]
 
 
