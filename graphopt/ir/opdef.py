@@ -26,6 +26,9 @@ class NotDifferentiable:
 
 NOT_DIFFERENTIABLE = NotDifferentiable()
 
+# What `OpDef.rounding` may be, the strictest first.
+ROUNDINGS = ("exact", "function", "sum")
+
 Infer = Callable[..., "TensorType | tuple[TensorType, ...]"]
 
 
@@ -60,6 +63,7 @@ class OpDef:
     value_from_types: Callable[..., Any] | None
     fused_kernel: bool
     correctly_rounded: bool
+    rounding: str
     single_result: bool
     public_name: str
 
@@ -137,6 +141,7 @@ def define_op(
     value_from_types: Callable[..., Any] | None = None,
     fused_kernel: bool = False,
     correctly_rounded: bool = False,
+    rounding: str = "exact",
     public_name: str | None = None,
 ) -> OpDef:
     """Define an op and enter it in the registry.
@@ -176,6 +181,10 @@ def define_op(
       fused_kernel: the kernel is better than the expansion: backends that call kernels keep the op whole.
       correctly_rounded: each element is the exact result rounded once (IEEE 754), or exact: the same bits however many are done
         at a time.
+      rounding: how another backend's result may differ from the kernel's: ``exact`` (not at all, whatever the element type),
+        ``function`` (a mathematical function: by a few units in the last place), ``sum`` (a sum or product of many terms, which may be
+        taken in another order: by a bound that grows with their number and size). Of a composite op it says nothing: the ops of its
+        definition do. Whole numbers and truth values are always the same.
       public_name: the function users call, if not the op's own name.
 
     Returns:
@@ -187,6 +196,8 @@ def define_op(
     parsed = parse_signature(signature)
     if parsed.name in REGISTRY:
         raise ValueError(f"Op {parsed.name!r} is defined twice")
+    if rounding not in ROUNDINGS:
+        raise ValueError(f"Op {parsed.name!r} has the rounding {rounding!r}; there are: {', '.join(ROUNDINGS)}")
     inference, single = _compile_inference(parsed, infer)
     parameters = parsed.parameters
     op = OpDef(
@@ -217,6 +228,7 @@ def define_op(
         value_from_types=value_from_types,
         fused_kernel=fused_kernel,
         correctly_rounded=correctly_rounded,
+        rounding=rounding,
         single_result=single,
         public_name=public_name or parsed.name,
         name=parsed.name,

@@ -56,6 +56,7 @@ reduce_sum_op = define_op(
     vjp=lambda g, out, x, axis, keepdims: broadcast_back(g, x, axis=axis, keepdims=keepdims),
     into=_sum_into,
     reduction="sum",
+    rounding="sum",
     linear_in=("x",),
     tf_name="Sum",
     samples=[

@@ -147,7 +147,7 @@ def _is_dynamic(*types: Any, **attributes: Any) -> bool:
 
 conv2d_op = define_op(
     f"conv2d(x: float, w: same(x); {_ATTRIBUTES})",
-    infer=_conv_type, kernel=_conv_kernel, vjp=_conv_vjp, fallible=_is_dynamic, linear_in=("x", "w"), tf_name="Conv2D",
+    infer=_conv_type, kernel=_conv_kernel, vjp=_conv_vjp, fallible=_is_dynamic, linear_in=("x", "w"), rounding="sum", tf_name="Conv2D",
     samples=[case("f32[2,5,6,2]", "f32[3,3,2,3]"), case("f64[1,5,4,2]", "f64[2,3,2,2]", strides=(2, 1), padding="VALID"),
              case("f64[1,6,6,1]", "f64[2,2,1,2]", dilations=(2, 1)),
              case("f64[1,2,4,5]", "f64[3,2,2,2]", strides=(2, 2), data_format="NCHW"),
@@ -202,7 +202,7 @@ conv2d_backprop_input: OpDef = define_op(
     infer=_input_type, kernel=_input_kernel,
     vjp=lambda h, out, sizes, w, g, **attributes: (
         None, conv2d_backprop_filter(h, shape_of(w), g, **attributes), conv2d_op(h, w, **attributes)),
-    fallible=_is_dynamic, linear_in=("w", "g"), tf_name="Conv2DBackpropInput",
+    fallible=_is_dynamic, linear_in=("w", "g"), rounding="sum", tf_name="Conv2DBackpropInput",
     samples=[case(values([2, 5, 6, 2], "i32"), "f32[3,3,2,3]", "f32[2,5,6,3]"),
              case(values([1, 5, 4, 2], "i32"), "f64[2,3,2,2]", "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
              case(values([1, 6, 6, 1], "i32"), "f64[2,2,1,2]", "f64[1,6,6,2]", dilations=(2, 1)),
@@ -243,7 +243,7 @@ conv2d_backprop_filter: OpDef = define_op(
     infer=_filter_type, kernel=_filter_kernel,
     vjp=lambda h, out, x, sizes, g, **attributes: (
         conv2d_backprop_input(shape_of(x), h, g, **attributes), None, conv2d_op(x, h, **attributes)),
-    fallible=_is_dynamic, linear_in=("x", "g"), tf_name="Conv2DBackpropFilter",
+    fallible=_is_dynamic, linear_in=("x", "g"), rounding="sum", tf_name="Conv2DBackpropFilter",
     samples=[case("f32[2,5,6,2]", values([3, 3, 2, 3], "i32"), "f32[2,5,6,3]"),
              case("f64[1,5,4,2]", values([2, 3, 2, 2], "i32"), "f64[1,2,2,2]", strides=(2, 1), padding="VALID"),
              case("f64[1,6,6,1]", values([2, 2, 1, 2], "i32"), "f64[1,6,6,2]", dilations=(2, 1)),

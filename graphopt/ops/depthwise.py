@@ -104,7 +104,7 @@ depthwise_backprop_filter: OpDef = define_op(
     infer=lambda x, sizes, g, **attributes: _sizes_type(sizes, g), kernel=_depthwise_filter_kernel,
     vjp=lambda h, out, x, sizes, g, **attributes: (
         depthwise_backprop_input(shape_of(x), h, g, **attributes), None, depthwise_conv2d_op(x, h, **attributes)),
-    fallible=_is_dynamic, linear_in=("x", "g"), tf_name="DepthwiseConv2dNativeBackpropFilter",
+    fallible=_is_dynamic, linear_in=("x", "g"), rounding="sum", tf_name="DepthwiseConv2dNativeBackpropFilter",
     samples=[case("f64[1,5,4,2]", values([2, 2, 2, 2], "i32"), "f64[1,2,2,4]", strides=(2, 2), padding="VALID"),
              case("f64[1,2,3,4]", values([2, 2, 2, 1], "i32"), "f64[1,2,3,4]", data_format="NCHW")],
     doc="Return the gradient of a depthwise convolution for its filters.",

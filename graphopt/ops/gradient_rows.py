@@ -80,6 +80,7 @@ sum_duplicate_rows = define_op(
     fallible=True,
     view_of="rows",
     vjp=NOT_DIFFERENTIABLE,
+    rounding="sum",
     tf_name="SumDuplicateRows",
     samples=[
         case("f32[3,2]", "i32[2]", error="grad must be the same size as indices in the first dimension."),
@@ -140,6 +141,7 @@ spread_row_sums = define_op(
     view_of="rows",
     vjp=NOT_DIFFERENTIABLE,
     linear_in=("rows",),
+    rounding="sum",
     tf_name="SpreadRowSums",
     samples=[
         case("f32[4,2]", values([3, 0, 3, 1], "i32")),

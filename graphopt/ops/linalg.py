@@ -78,6 +78,7 @@ matmul_op = define_op(
     buffered=_emit_matmul,
     fallible=lambda a, b, transpose_a, transpose_b: not (a.is_static and b.is_static),
     linear_in=("a", "b"),
+    rounding="sum",
     tf_name="MatMul",
     samples=[
         case("f32[2,3]", "f32[3,4]"),

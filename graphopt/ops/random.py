@@ -33,10 +33,10 @@ _PAIR: dict[str, Any] = {"seed": 1234, "seed2": 7}
 # --- pure: what a counter gives --------------------------------------------------------------------------------------------------
 
 
-def _pure(signature: str, infer: Any, kernel: Any, samples: Any, doc: str, fallible: bool = False) -> OpDef:
+def _pure(signature: str, infer: Any, kernel: Any, samples: Any, doc: str, fallible: bool = False, rounding: str = "exact") -> OpDef:
     name = signature.partition("(")[0]
     return define_op(signature, infer=infer, kernel=kernel, vjp=NOT_DIFFERENTIABLE, host_only=True, fallible=fallible, samples=samples,
-                     doc=doc,
+                     rounding=rounding, doc=doc,
                      tf_name="".join(part.title() for part in name.split("_")))  # fmt: skip
 
 
@@ -70,10 +70,11 @@ draw_normal = _pure(
     _drawing(philox.normal),
     _draw_samples("float16", "float32", "float64"),
     "Return the normals at a counter.",
+    rounding="function",
 )
 draw_truncated = _pure("draw_truncated" + _DRAW, _drawn_type, _drawing(philox.truncated_normal),
                        _draw_samples("float16", "float32", "float64"),
-                       "Return the normals between -2 and 2 at a counter.")  # fmt: skip
+                       "Return the normals between -2 and 2 at a counter.", rounding="function")  # fmt: skip
 
 
 def _draw_int_kernel(xp: Any, counter: Any, shape: Any, low: Any, high: Any, seed: int, seed2: int) -> Any:

@@ -175,6 +175,7 @@ reduce_prod_op = define_op(
     kernel=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     vjp=lambda g, out, x, axis, keepdims: prod_gradient(g, x, axis=axis, keepdims=keepdims),
     reduction="product",
+    rounding="sum",
     tf_name="Prod",
     samples=[*_REDUCED, case("i32[3,2]"), case(values([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [1.5, 2.0, -1.0]], "f64"), axis=(1,))],
     doc="Return the product over axes.",

@@ -201,7 +201,8 @@ def _unsorted(name: str, kind: str, vjp: Any, tf_name: str, doc: str) -> OpDef:
     samples = _UNSORTED if kind == "sum" else _FULL if vjp is not None else _EMPTY
     return define_op(f"{name}(data: num, ids: index, num_segments: static index)", infer=_unsorted_type, kernel=_unsorted_kernel(kind),
                      vjp=vjp, fallible=True,
-                     linear_in=("data",) if kind == "sum" else (), tf_name=tf_name, samples=samples, doc=doc,
+                     linear_in=("data",) if kind == "sum" else (), rounding="sum" if kind in ("sum", "prod") else "exact", tf_name=tf_name,
+                     samples=samples, doc=doc,
                      ref=f"{ARRAY}/math/{name}")  # fmt: skip
 
 

@@ -297,7 +297,7 @@ def _sparse_vjp(g: Any, out: Any, logits: Any, labels: Any) -> Any:
 
 sparse_softmax_cross_entropy_op = define_op(
     "sparse_softmax_cross_entropy(logits: float, labels: index) -> many()",
-    infer=_sparse_type, kernel=_sparse_kernel, vjp=_sparse_vjp, fallible=True,
+    infer=_sparse_type, kernel=_sparse_kernel, vjp=_sparse_vjp, fallible=True, rounding="sum",
     tf_name="SparseSoftmaxCrossEntropyWithLogits", default_name="SparseSoftmaxCrossEntropyWithLogits",
     samples=[case("f32[4,3]", arg("i32[4]", 0, 3)), case("f64[4,3]", arg("i64[4]", 0, 3)), case("f64[3]", arg("i32[]", 0, 3)),
              case("f64[2,2,3]", arg("i32[2,2]", 0, 3)), case("f32[0,3]", arg("i32[0]", 0, 3))],

@@ -195,7 +195,7 @@ def to_feed(tensor: Tensor, value: Any) -> Any:
         return _to_strings(value)
     try:
         array = np.asarray(value, dtype.np)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(
             f"Cannot feed {type(value).__name__} for Tensor {tensor.name!r} of type {dtype.name}: {first_line(error)}"
         ) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -105,14 +106,11 @@ def stacked_feeds(feeds: Mapping[Tensor, Any], steps: int | None) -> tuple[list[
       feeds: tensors with their values of all steps, along a leading axis. steps: how many, where nothing is fed.
 
     Raises:
-      ValueError: when the leading axes differ, or nothing says how many steps there are. TypeError: for a scalar.
+      ValueError: when the leading axes differ, or nothing says how many steps there are. TypeError: for a scalar, or a number of steps
+        that isn't a whole one.
     """
-    arrays = []
-    for tensor, value in feeds.items():
-        array = np.asarray(value)
-        if array.ndim == 0:
-            raise ArgumentTypeError(f"The feed of '{tensor.name}' needs a leading axis with a value for each step, got a scalar.")
-        arrays.append(np.ascontiguousarray(to_feed_of_steps(tensor, array)))
+    _check_count(steps)
+    arrays = [np.require(to_feed_of_steps(tensor, value), requirements=["C", "A"]) for tensor, value in feeds.items()]
     counts = {tensor.name: len(array) for tensor, array in zip(feeds, arrays, strict=True)}
     if steps is None and not counts:
         raise ArgumentError("run_steps needs `steps` when nothing is fed.")
@@ -123,13 +121,35 @@ def stacked_feeds(feeds: Mapping[Tensor, Any], steps: int | None) -> tuple[list[
     return arrays, wanted
 
 
-def to_feed_of_steps(tensor: Tensor, array: Any) -> Any:
-    """Return the values of all steps in the tensor's element type; they are checked as a single feed is."""
-    if array.dtype == tensor.dtype.np:
-        return array
-    if len(array) == 0:
-        return array.astype(tensor.dtype.np)
-    return np.stack([to_feed(tensor, row) for row in array])
+def first_feeds(feeds: Any, steps: int | None) -> Iterator[Any]:
+    """Return the first `steps` feed dictionaries of an iterator, or all.
+
+    Raises:
+      TypeError: for what is no iterator.
+    """
+    _check_count(steps)
+    if not isinstance(feeds, Iterable):
+        raise ArgumentTypeError(f"feeds must be a mapping of tensors, or an iterator of such mappings, got {type(feeds)}.")
+    return itertools.islice(feeds, steps)
+
+
+def _check_count(steps: Any) -> None:
+    if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 0):
+        raise ArgumentTypeError(f"The number of steps must be a whole number, 0 or more, got {steps!r}.")
+
+
+def to_feed_of_steps(tensor: Tensor, value: Any) -> Any:
+    """Return the values of all steps as an array in the tensor's element type; they are checked as a single feed is.
+
+    Raises:
+      TypeError: for a scalar.
+    """
+    if isinstance(value, (list, tuple)) and value:
+        return np.stack([to_feed(tensor, row) for row in value])
+    array = np.asarray(value)
+    if array.ndim == 0:
+        raise ArgumentTypeError(f"The feed of '{tensor.name}' needs a leading axis with a value for each step, got a scalar.")
+    return to_feed(tensor, array)
 
 
 def run_stacked(signature: Signature, arrays: Sequence[Any], steps: int) -> list[Any]:

@@ -22,7 +22,7 @@ from graphopt.ir.plan import Plan
 from graphopt.runtime.compiled import Compiled
 from graphopt.runtime.config import ConfigProto
 from graphopt.runtime.fetching import Fetches, fetch_key, flatten_feeds
-from graphopt.runtime.many_steps import StepResults, StepSummaries, SummaryOfValues, merged, run_stacked, stacked_feeds
+from graphopt.runtime.many_steps import StepResults, StepSummaries, SummaryOfValues, first_feeds, merged, run_stacked, stacked_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.signature import Signature
 from graphopt.runtime.store import Store
@@ -260,10 +260,11 @@ class Session:
         Args:
           train_op: what `optimize_loss` returned.
           feeds: tensors with the values of all steps along a leading axis; or an iterator of feed dictionaries, one for each step.
-          steps: how many steps, where nothing is fed.
+          steps: how many steps, where nothing is fed; how many at most, for an iterator.
 
         Raises:
-          ValueError: when the feeds' leading axes differ, or `steps` is missing. TypeError: for a feed without a leading axis.
+          ValueError: when the feeds' leading axes differ, or `steps` is missing. TypeError: for a feed without a leading axis, or what
+            is no mapping and no iterator.
 
         Example:
           >>> with tf.Graph().as_default():
@@ -279,17 +280,16 @@ class Session:
         if self._closed:
             raise GraphStateError("Attempted to use a closed Session.")
         if feeds is not None and not isinstance(feeds, Mapping):
-            each = [self.step(train_op, feed) for feed in feeds]
-            return _collected(each)
-        named = flatten_feeds(self._graph, dict.fromkeys(feeds or (), 0))
-        arrays, count = stacked_feeds(dict(zip(named, (feeds or {}).values(), strict=True)), steps)
+            return _collected([self.step(train_op, feed) for feed in first_feeds(feeds, steps)])
+        named = flatten_feeds(self._graph, feeds or {})
+        arrays, count = stacked_feeds(named, steps)
         return self._run_stacked(train_op, named, arrays, count)
 
     def _run_stacked(self, train_op: Tensor, feeds: dict[Tensor, Any], arrays: list[Any], steps: int) -> StepResults:
         known = self._graph.get_collection(GraphKeys.SUMMARIES)
         fetches = self._step_fetches(train_op, feeds, known)
         later = [SummaryOfValues(summary) for summary in fetches["summaries"]]
-        if not all([SummaryOfValues.can_wait(summary) for summary in fetches["summaries"]]):
+        if steps and not all([SummaryOfValues.can_wait(summary) for summary in fetches["summaries"]]):
             rows = [dict(zip(feeds, [array[i] for array in arrays], strict=True)) for i in range(steps)]
             return _collected([self.step(train_op, row) for row in rows])
         values = list(dict.fromkeys(value for summary in later for value in summary.values))

@@ -82,14 +82,14 @@ class Assembly:
         return module.text
 
     def _emit_segment(self, module: Module, index: int, records: Sequence[Record]) -> None:
-        """Write ``i64 segment(ptr frame)``: 0, or what a fallible kernel left in the status."""
+        """Write ``i64 segment(ptr frame)``: 0, or the number, from 1, of the call whose check failed."""
         f = module.function(f"segment{index}", [("ptr", "frame")], "i64", internal=False, attributes="nounwind")
         (frame,) = f.parameters
         words = {name: f.load("ptr", f.offset(frame, "i64", i), 8) for i, name in enumerate(FRAME) if name != "fixup_count"}
         if index == 0:
             f.call("bind", "void", frame)
             f.store(constant("i64", 0), words["status"])
-        for record in records:
+        for number, record in enumerate(records, start=1):
             name = self.kernels[record.call.kernel]
             at = f.offset(words["records"], "i64", record.position)
             extent, grain = f.load("i64", at, 8), f.load("i64", f.offset(at, "i64", 1), 8)
@@ -97,7 +97,7 @@ class Assembly:
             if record.call.fallible:
                 status = f.load("i64", words["status"], 8)
                 with f.when(f.compare("ne", status, constant("i64", 0))):
-                    f.ret(status)
+                    f.ret(constant("i64", number))
         f.ret(constant("i64", 0))
 
 

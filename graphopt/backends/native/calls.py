@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from graphopt import dtypes
-from graphopt.backends.native.families import movement
+from graphopt.backends.native.families import lowering_of
 from graphopt.backends.native.host import Host
 from graphopt.backends.native.kernel import Call, Pointer
 from graphopt.backends.native.loops import contiguous_strides, lower_loop
-from graphopt.backends.native.lowering import LOWERINGS, NotLowered
+from graphopt.backends.native.lowering import NotLowered
+from graphopt.backends.native.movement.strided_copy import strided_copy_call
 from graphopt.backends.native.storage import NativeStorage, is_native_type, viewed
 from graphopt.compiler.passes.fuse import is_loop
 from graphopt.compiler.passes.schedule import schedule
@@ -55,7 +56,7 @@ def find_work(program: Program, host: Host) -> Work:
         if is_loop(node) and node not in reasons:
             calls[node] = lower_loop(node, storage.views.__getitem__)
     for node, view in storage.copied.items():
-        copy = movement.strided_copy_call(
+        copy = strided_copy_call(
             view.pointer, view.strides, Pointer(node), contiguous_strides(node.shape), node.shape, node.dtype.np.itemsize
         )
         calls[node] = [copy]
@@ -84,9 +85,10 @@ def _calls_of(node: Node, host: Host) -> list[Call]:
     if is_loop(node):
         _check_loop(node)
         return []
-    if node.op not in LOWERINGS:
+    lower = lowering_of(node.op)
+    if lower is None:
         raise NotLowered("it runs in Python by nature" if node.op.host_only else "it has no native kernel")
-    return LOWERINGS[node.op](node, host)
+    return lower(node, host)
 
 
 def _check_loop(node: Node) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,17 +130,21 @@ class NativeExecutable:
 
     def run(self, inputs: Sequence[Any], *, may_overwrite: bool, together: Sequence[Any] | None = ()) -> list[Any]:
         """Return the outputs' values; see `NumpyExecutable.run`."""
-        if not self.running.acquire(blocking=False):
-            if self._runner == threading.get_ident():
-                # A Python function of the step runs the same step: the memory is in use.
-                return self.reference.run(inputs, may_overwrite=False)
-            self.running.acquire()
-        self._runner = threading.get_ident()
-        try:
+        if self._runner == threading.get_ident():
+            # A Python function of the step runs the same step: the memory is in use.
+            return self.reference.run(inputs, may_overwrite=False)
+        with self._own_memory():
             return self._run(list(inputs), may_overwrite)
-        finally:
-            self._runner = None
-            self.running.release()
+
+    @contextlib.contextmanager
+    def _own_memory(self) -> Iterator[None]:
+        """Have the step's memory for this thread alone inside a ``with`` block."""
+        with self.running:
+            self._runner = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._runner = None
 
     def _run(self, inputs: list[Any], may_overwrite: bool) -> list[Any]:
         if not may_overwrite:
@@ -150,8 +155,10 @@ class NativeExecutable:
         for part in self._parts:
             if isinstance(part, HostStep):
                 part.run(values)
-            elif self._functions[part](self._frame_address):
-                return self._failed(inputs)
+            else:
+                failed = self._functions[part](self._frame_address)
+                if failed:
+                    self._raise_error(self.assembly.segments[part][failed - 1].node, values)
         return [self._output(i, values, inputs, may_overwrite) for i in range(len(self.plan.program.outputs))]
 
     def _enter(self, inputs: list[Any]) -> None:
@@ -164,10 +171,10 @@ class NativeExecutable:
         for number, place in self._memory.scalars:
             place[()] = inputs[number]
 
-    def _failed(self, inputs: list[Any]) -> list[Any]:
-        """Raise the error that a check has found. NumPy finds it again and words it; no variable has been written yet."""
-        self.reference.closures.run(inputs)
-        raise InternalError(None, None, "A native check failed where NumPy finds nothing wrong.")
+    def _raise_error(self, node: Node, values: PythonValues) -> None:
+        """Raise the error that a check has found. NumPy looks at the operands again and words it; no variable has been written yet."""
+        HostStep(node, self.plan).check(values)
+        raise InternalError(None, None, f"The native check of {node.op.name} failed where NumPy finds nothing wrong.")
 
     def _output(self, index: int, values: PythonValues, inputs: list[Any], may_overwrite: bool) -> Any:
         kind, name, node = self.plan.program.outputs[index]
@@ -216,23 +223,27 @@ class NativeExecutable:
 
     def run_timed(self, inputs: Sequence[Any], timings: list[Timing]) -> list[Any]:
         """Return the outputs' values and note when the calls of each node ran, one thread each."""
-        with self.running:
-            held = list(inputs)
-            for _, number in self._written:
-                held[number] = _copied(held[number])
-            self._enter(held)
-            values = PythonValues(self._memory, held, self._numbers)
-            self.code.function("bind_only")(self._frame_address)
-            for part in self._parts:
-                if isinstance(part, HostStep):
-                    start = time.perf_counter()
-                    part.run(values)
-                    timings.append(Timing(part.node, start, time.perf_counter()))
-                else:
-                    self._run_segment_timed(part, timings)
-                    if self._memory.status[0]:
-                        return self._failed(held)
-            return [self._output(i, values, held, False) for i in range(len(self.plan.program.outputs))]
+        if self._runner == threading.get_ident():
+            return self.reference.run_timed(inputs, timings)
+        with self._own_memory():
+            return self._run_timed(list(inputs), timings)
+
+    def _run_timed(self, held: list[Any], timings: list[Timing]) -> list[Any]:
+        for _, number in self._written:
+            held[number] = _copied(held[number])
+        self._enter(held)
+        values = PythonValues(self._memory, held, self._numbers)
+        self.code.function("bind_only")(self._frame_address)
+        for part in self._parts:
+            if isinstance(part, HostStep):
+                start = time.perf_counter()
+                part.run(values)
+                timings.append(Timing(part.node, start, time.perf_counter()))
+            else:
+                self._run_segment_timed(part, timings)
+                if self._memory.status[0]:
+                    self._raise_error(timings[-1].node, values)
+        return [self._output(i, values, held, False) for i in range(len(self.plan.program.outputs))]
 
     def _run_segment_timed(self, segment: int, timings: list[Timing]) -> None:
         kernel_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)

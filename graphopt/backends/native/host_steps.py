@@ -47,7 +47,8 @@ class PythonValues:
         if value is not None and node in self._memory.storage.views:  # None: a branch left a variable without a value
             np.copyto(self._memory.value_of(node, self._inputs), value)
         else:
-            self._only_here[node] = value
+            # What looks at other memory is copied: a later step may be given that memory.
+            self._only_here[node] = value.copy() if isinstance(value, np.ndarray) and value.base is not None else value
 
 
 class HostStep:
@@ -69,10 +70,13 @@ class HostStep:
         Raises:
           OpError: with the recorded operation that failed.
         """
+        made = self.check(values)
+        for node, value in zip(self._results, (made,) if self.node.op.single_result else made, strict=True):
+            values.put(node, value)
+
+    def check(self, values: PythonValues) -> Any:
+        """Run the kernel on the operands' values and return what it gives; errors as in `run`."""
         try:
-            made = self._kernel(*[values.get(source) for source in self.node.inputs])
+            return self._kernel(*[values.get(source) for source in self.node.inputs])
         except RUN_ERRORS as error:
             raise with_origin(error, self.node, self._plan) from None
-        results = (made,) if self.node.op.single_result else made
-        for node, value in zip(self._results, results, strict=True):
-            values.put(node, value)

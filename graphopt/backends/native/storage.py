@@ -13,7 +13,7 @@ from graphopt.backends.native.kernel import Pointer
 from graphopt.backends.native.loops import View, contiguous_strides
 from graphopt.compiler.passes.fuse import is_loop
 from graphopt.compiler.passes.schedule import schedule
-from graphopt.compiler.passes.views import is_fallible, may_alias
+from graphopt.compiler.passes.views import is_fallible
 from graphopt.ir.node import CONST, INPUT, ITEM, Node, item_of
 from graphopt.ir.program import Program
 
@@ -136,7 +136,11 @@ class NativeStorage:
         A loop may when it stores every element where it read it; another step when its op says so.
         """
         if not is_loop(maker):
-            return maker.op.overwrites is not None and maker not in self._numpy_steps and may_alias(maker, operand)
+            if maker.op.overwrites is None or maker in self._numpy_steps:
+                return False
+            written = [p.name for p in maker.op.parameters].index(maker.op.overwrites)
+            # A copied view has memory of its own, in which others may stand.
+            return all([source is operand if i == written else self.base_of(source) is not operand for i, source in enumerate(maker.inputs)])
         output = maker.attributes["body"].outputs[result.attributes["index"]].node
         if output.op.reduction is not None:
             return False

@@ -33,17 +33,18 @@ def unary(
     ref: str = "",
     linear: bool = False,
     correctly_rounded: bool = False,
+    rounding: str = "exact",
 ) -> OpDef:
     """Define a function of one operand.
 
     Args:
-      name, kernel, vjp, tf_name, samples, ufunc, scalar, doc, correctly_rounded: as for `define_op`.
+      name, kernel, vjp, tf_name, samples, ufunc, scalar, doc, correctly_rounded, rounding: as for `define_op`.
       kind: the kind of the operand. result: the rule of the result's type.
       ref: where it is described; by default TensorFlow's page of that name. linear: whether it is linear in its operand.
     """
     return define_op(f"{name}(x: {kind}) -> {result}", kernel=kernel, vjp=vjp, tf_name=tf_name, samples=samples, ufunc=ufunc,
                      scalar=scalar, doc=doc, ref=ref or f"{MATH}/{name}", linear_in=("x",) if linear else (),
-                     correctly_rounded=correctly_rounded)  # fmt: skip
+                     correctly_rounded=correctly_rounded, rounding=rounding)  # fmt: skip
 
 
 def works_on_integers(x: Any, y: Any) -> bool:

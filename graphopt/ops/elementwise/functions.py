@@ -41,9 +41,8 @@ rsqrt = unary(
 reciprocal = unary("reciprocal", lambda xp, x: xp.divide(x.dtype.type(1), x), lambda g, out, x: multiply(negative(g), multiply(out, out)),
                     tf_name="Reciprocal", scalar="1 / {x}", samples=POSITIVE, doc="Return 1 / x.")  # fmt: skip
 
-exp = unary(
-    "exp", lambda xp, x: xp.exp(x), lambda g, out, x: multiply(g, out), tf_name="Exp", ufunc="exp", scalar="exp({x})", doc="Return e**x."
-)
+exp = unary("exp", lambda xp, x: xp.exp(x), lambda g, out, x: multiply(g, out), tf_name="Exp", ufunc="exp", scalar="exp({x})",
+            rounding="function", doc="Return e**x.")  # fmt: skip
 
 expm1 = unary(
     "expm1",
@@ -52,6 +51,7 @@ expm1 = unary(
     tf_name="Expm1",
     ufunc="expm1",
     scalar="expm1({x})",
+    rounding="function",
     doc="Return e**x - 1, exact for small x.",
 )
 
@@ -62,6 +62,7 @@ log = unary(
     tf_name="Log",
     ufunc="log",
     scalar="log({x})",
+    rounding="function",
     samples=POSITIVE,
     doc="Return the natural logarithm.",
 )
@@ -73,6 +74,7 @@ log1p = unary(
     tf_name="Log1p",
     ufunc="log1p",
     scalar="log1p({x})",
+    rounding="function",
     samples=POSITIVE,
     doc="Return log(1 + x), exact for small x.",
 )
@@ -95,7 +97,7 @@ power: OpDef = define_op(
     kernel=_pow,
     vjp=(lambda g, out, x, y: multiply(multiply(g, y), power(x, subtract(y, 1))), _pow_gradient_of_exponent),
     fallible=works_on_integers, buffered=lambda node: None if node.dtype.is_integer else "power({x}, {y}, {out})",
-    scalar=lambda node: None if node.dtype.is_integer else "pow({x}, {y})", tf_name="Pow",
+    scalar=lambda node: None if node.dtype.is_integer else "pow({x}, {y})", rounding="function", tf_name="Pow",
     samples=[case(arg("f32[3,4]", 0.1, 2.0), "f32[4]"), case(arg("f64[]", 0.1, 2.0), "f64[2]"),
              case(values([SPECIAL]), values([[v] for v in SPECIAL]), differentiable=False), case(arg("i32[3]", 0, 4), arg("i32[3]", 0, 4))],
     public_name="pow", doc="Return x to the power y.", ref=f"{MATH}/pow",
@@ -108,6 +110,7 @@ sin = unary(
     tf_name="Sin",
     ufunc="sin",
     scalar="sin({x})",
+    rounding="function",
     doc="Return the sine.",
 )
 
@@ -118,6 +121,7 @@ cos: OpDef = unary(
     tf_name="Cos",
     ufunc="cos",
     scalar="cos({x})",
+    rounding="function",
     doc="Return the cosine.",
 )
 
@@ -128,6 +132,7 @@ tan = unary(
     tf_name="Tan",
     ufunc="tan",
     scalar="tan({x})",
+    rounding="function",
     samples=INSIDE_ONE,
     doc="Return the tangent.",
 )
@@ -139,6 +144,7 @@ asin = unary(
     tf_name="Asin",
     ufunc="arcsin",
     scalar="asin({x})",
+    rounding="function",
     samples=INSIDE_ONE,
     doc="Return the inverse sine.",
 )
@@ -150,6 +156,7 @@ acos = unary(
     tf_name="Acos",
     ufunc="arccos",
     scalar="acos({x})",
+    rounding="function",
     samples=INSIDE_ONE,
     doc="Return the inverse cosine.",
 )
@@ -161,6 +168,7 @@ atan = unary(
     tf_name="Atan",
     ufunc="arctan",
     scalar="atan({x})",
+    rounding="function",
     doc="Return the inverse tangent.",
 )
 
@@ -173,6 +181,7 @@ atan2 = define_op(
     ),
     ufunc="arctan2",
     scalar="atan2({y}, {x})",
+    rounding="function",
     tf_name="Atan2",
     samples=BINARY,
     doc="Return the angle of the point (x, y).",
@@ -186,6 +195,7 @@ sinh = unary(
     tf_name="Sinh",
     ufunc="sinh",
     scalar="sinh({x})",
+    rounding="function",
     doc="Return the hyperbolic sine.",
 )
 
@@ -196,6 +206,7 @@ cosh: OpDef = unary(
     tf_name="Cosh",
     ufunc="cosh",
     scalar="cosh({x})",
+    rounding="function",
     doc="Return the hyperbolic cosine.",
 )
 
@@ -206,6 +217,7 @@ tanh = unary(
     tf_name="Tanh",
     ufunc="tanh",
     scalar="tanh({x})",
+    rounding="function",
     doc="Return the hyperbolic tangent.",
 )
 
@@ -223,6 +235,7 @@ sigmoid = unary(
     lambda g, out, x: multiply(g, multiply(out, subtract(1.0, out))),
     tf_name="Sigmoid",
     scalar="sigmoid({x})",
+    rounding="function",
     doc="Return 1 / (1 + exp(-x)).",
 )
 
@@ -232,6 +245,7 @@ erf = unary(
     lambda g, out, x: multiply(g, multiply(2.0 / math.sqrt(math.pi), exp(negative(square(x))))),
     tf_name="Erf",
     scalar="erf({x})",
+    rounding="function",
     doc="Return the error function.",
 )
 
@@ -241,6 +255,7 @@ erfc = unary(
     lambda g, out, x: multiply(g, multiply(-2.0 / math.sqrt(math.pi), exp(negative(square(x))))),
     tf_name="Erfc",
     scalar="erfc({x})",
+    rounding="function",
     doc="Return 1 - erf(x), exact for large x.",
 )
 
@@ -249,6 +264,7 @@ lgamma = unary(
     special.lgamma,
     lambda g, out, x: multiply(g, digamma(x)),
     tf_name="Lgamma",
+    rounding="function",
     samples=POSITIVE,
     doc="Return the logarithm of the absolute value of the gamma function.",
 )
@@ -258,6 +274,7 @@ digamma: OpDef = unary(
     special.digamma,
     lambda g, out, x: multiply(g, polygamma(x, order=1)),
     tf_name="Digamma",
+    rounding="function",
     samples=POSITIVE,
     doc="Return the derivative of lgamma.",
 )
@@ -312,5 +329,6 @@ round_ = unary(
     NOT_DIFFERENTIABLE,
     tf_name="Round",
     kind="num",
+    scalar="rint({x})",
     doc="Round to the nearest integer, halves to even.",
 )
