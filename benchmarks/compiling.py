@@ -50,7 +50,7 @@ def once(steps: int) -> dict[str, float]:
         x, train_op = record(steps)
         recorded = perf_counter()
         operations = len(graph.get_operations())
-        with tf.Session() as session:
+        with tf.Session(backend="numpy") as session:
             session.run(tf.global_variables_initializer())
             feeds = {x: np.zeros((BATCH, steps, INPUTS), np.float32)}
             begin = perf_counter()

@@ -52,7 +52,7 @@ def main() -> None:
     batch_images, batch_labels = random_batch()
     images, labels, train_op = build(settings)
     by_hand = HandwrittenStep(initial_params(), settings)
-    with tf.Session() as session:
+    with tf.Session(backend="numpy") as session:
         session.run(tf.global_variables_initializer())
         feeds = {images: batch_images, labels: batch_labels}
         for _ in range(CHECKED_STEPS):

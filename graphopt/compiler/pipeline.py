@@ -38,6 +38,7 @@ BACKEND_PASSES: Mapping[str, tuple[tuple[str, Pass], ...]] = {
         ("prune", prune),
         ("expand-all", expand_all),
         ("fold", fold_constants),
+        ("expand-rest", expand_all),  # what has a known shape now that shapes computed from the batch's size are constants
         ("simplify", simplify),
         ("fold-again", fold_constants),
         ("prune-again", prune),

@@ -201,6 +201,8 @@ def specialized(node: Node, specialize: Callable[[Program, Mapping[tuple[str, st
     Args:
       node: a node with programs. specialize: gives a program for inputs of the given types, by (kind, name).
     """
+    if "reads" not in node.attributes:
+        return node.attributes  # a fused loop, whose body is made for types that are all known
     reads = node.attributes["reads"]
     types = [source.tensor_type for source in node.inputs[len(node.inputs) - len(reads) :]]
     while True:

@@ -46,6 +46,25 @@ def is_close(a: Any, b: Any, *, tolerance: float | None = None, scale: float = 1
     return bool(np.all(np.abs(near - far) <= tolerance * np.maximum(np.abs(far), scale)))
 
 
+def units_apart(a: Any, b: Any) -> float:
+    """Return by how many units in the last place of `b` two arrays differ at most; infinity where NaN, infinity, type or shape differ.
+
+    >>> units_apart(np.float32(1.0000001), np.float32(1.0)), units_apart([1.0], [np.nan])
+    (1.0, inf)
+    """
+    x, y = np.asarray(a), np.asarray(b)
+    if x.dtype != y.dtype or x.shape != y.shape:
+        return np.inf
+    if x.dtype.kind != "f":
+        return 0.0 if np.array_equal(x, y) else np.inf
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not np.all(finite | (np.isnan(x) & np.isnan(y)) | (x == y)):
+        return np.inf
+    near, far = x[finite], y[finite]
+    apart = np.abs(near.astype(np.float64) - far.astype(np.float64)) / np.spacing(np.abs(far)).astype(np.float64)
+    return float(apart.max(initial=0.0))
+
+
 def difference(a: Any, b: Any) -> str:
     """Return a short account of how two values differ, for messages."""
     x, y = np.asarray(a), np.asarray(b)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from graphopt.backends import backend
 from graphopt.backends.numpy_plan import NumpyExecutable
 from graphopt.backends.numpy_plan.steps import compile_statement, operand_names, scalar_expression, statement
+from graphopt.compiler.passes.expand import expand_all
 from graphopt.compiler.passes.fold import fold_constants
 from graphopt.config import override
 from graphopt.dtypes import DType
 from graphopt.errors import GraphOptError
 from graphopt.ir.node import CONST, Literal, Node, input_node
+from graphopt.ir.opdef import ROUNDINGS
 from graphopt.ir.program import Output, Program
 from graphopt.ir.text import format_program, parse_program
 from graphopt.ir.verify import verify
 from graphopt.runtime.session import Session
-from graphopt.testing.backends import BACKENDS, inputs_of
-from graphopt.testing.calls import Call, as_tuple, as_value, in_program
-from graphopt.testing.compare import difference, has_same_bits, is_close
+from graphopt.testing.backends import BACKENDS, OTHER_BACKENDS, inputs_of
+from graphopt.testing.calls import Call, as_value, in_program
+from graphopt.testing.compare import difference, has_same_bits, is_close, units_apart
 from graphopt.testing.errors import ContractError
 from graphopt.testing.kernel_checks import NEEDS_RANK, check_same, scale_of
 
+# Units in the last place by which a mathematical function may differ between backends.
+_UNITS = 4
 # Elements tried one by one, when an op has an expression for a single element.
 _ELEMENTS = 60
 
@@ -77,24 +83,34 @@ def check_into(call: Call) -> None:
 
 def check_in_place(call: Call) -> None:
     """A new value written over the variable it comes from is the kernel's, and no other operand changes."""
-    for i, (name, known) in enumerate(zip(call.names, call.types, strict=True)):
-        nodes = call.nodes()
-        if nodes[i].op is CONST:
-            continue
-        nodes[i] = input_node("variable", name, known)
-        results = as_tuple(call.op(*nodes, **call.sample.attributes))
-        if len(results) != 1 or results[0].tensor_type != known:
-            continue
-        executable = NumpyExecutable(Program((Output("update", name, results[0]),)))
+    for name, program in _updates(call):
+        executable = NumpyExecutable(program)
         if name not in executable.plan.in_place:
             continue
         named = call.named
         with np.errstate(all="ignore"):
             executable.source.compile()(*inputs_of(executable, named))
-        check_same("in place", f"writing over operand {i}", [named.pop(name)], call.expected)
-        for other, value in named.items():
-            if not has_same_bits(value, call.named[other]):
-                raise ContractError("in place", f"writing over operand {i} changes {other}")
+        check_same("in place", f"writing over {name}", [named.pop(name)], call.expected)
+        _check_untouched("in place", f"writing over {name}", call, named)
+
+
+def _updates(call: Call) -> Iterator[tuple[str, Program]]:
+    """Yield, for each operand of the result's type, the program in which it is a variable that the result is the new value of."""
+    for i, (name, known) in enumerate(zip(call.names, call.types, strict=True)):
+        nodes = call.nodes()
+        if nodes[i].op is CONST:
+            continue
+        nodes[i] = input_node("variable", name, known)
+        results = in_program(call.op, *nodes, **call.sample.attributes)
+        if len(results) == 1 and results[0].tensor_type == known:
+            yield name, Program((Output("update", name, results[0]),))
+
+
+def _check_untouched(check: str, what: str, call: Call, named: Mapping[str, Any]) -> None:
+    """Check that these inputs are as they were."""
+    for name, value in named.items():
+        if not has_same_bits(value, call.named[name]):
+            raise ContractError(check, f"{what} changes {name}")
 
 
 def check_elements(call: Call) -> None:
@@ -119,11 +135,56 @@ def check_elements(call: Call) -> None:
 def check_backends(call: Call) -> None:
     """Every backend gives the kernel's bits, and none changes its inputs."""
     program = call.program()
-    for name, backend in BACKENDS.items():
+    for name, run in BACKENDS.items():
         named = call.named
-        check_same("backend", f"backend {name!r}", backend(program, named), call.expected)
+        check_same("backend", f"backend {name!r}", run(program, named), call.expected)
         if any(not has_same_bits(value, before) for value, before in zip(named.values(), call.arrays, strict=True)):
             raise ContractError("backend", f"backend {name!r} changes its inputs")
+
+
+def check_native(call: Call) -> None:
+    """A backend with kernels of its own gives the kernel's results as nearly as `OpDef.rounding` promises, and leaves its inputs alone."""
+    program = call.program()
+    for name, run in OTHER_BACKENDS.items():
+        named = call.named
+        _check_rounding("native", f"backend {name!r}", call, program, run(program, named))
+        _check_untouched("native", f"backend {name!r}", call, named)
+
+
+def check_native_in_place(call: Call) -> None:
+    """On such a backend, too, a new value may be written over the variable it comes from."""
+    for name, program in _updates(call):
+        for backend_name in OTHER_BACKENDS:
+            executable = backend(backend_name)(expand_all(program))
+            if name not in executable.plan.in_place:
+                continue
+            named = call.named
+            with np.errstate(all="ignore"):
+                executable.run(inputs_of(executable, named), may_overwrite=True)
+            what = f"backend {backend_name!r}, writing over {name},"
+            _check_rounding("native in place", what, call, program, [named.pop(name)])
+            _check_untouched("native in place", what, call, named)
+
+
+def _check_rounding(check: str, what: str, call: Call, program: Program, found: list[Any]) -> None:
+    rounding = loosest_rounding(program)
+    for i, (a, b) in enumerate(zip(found, call.expected, strict=True)):
+        if rounding == "exact":
+            agrees = has_same_bits(a, b)
+        elif rounding == "function" and call.op.expand is None:
+            agrees = units_apart(a, b) <= _UNITS
+        else:
+            agrees = is_close(np.asarray(a), b, scale=scale_of(call))
+        if not agrees:
+            raise ContractError(check, f"{what} differs in result {i} by more than {rounding!r} allows: {difference(a, b)}")
+
+
+def loosest_rounding(program: Program) -> str:
+    """Return the loosest `OpDef.rounding` among the ops of a program and of programs inside of it, composite ones taken apart."""
+    found = ["exact"]
+    for node in expand_all(program).nodes():
+        found += [node.op.rounding, *[loosest_rounding(value) for value in node.attributes.values() if isinstance(value, Program)]]
+    return max(found, key=ROUNDINGS.index)
 
 
 def check_folding(call: Call) -> None:

@@ -137,6 +137,8 @@ CALL_CHECKS: dict[str, Check] = {
     "in place": compiled_checks.check_in_place,
     "scalar": compiled_checks.check_elements,
     "backend": compiled_checks.check_backends,
+    "native": compiled_checks.check_native,
+    "native in place": compiled_checks.check_native_in_place,
     "fold": compiled_checks.check_folding,
     "hidden values": compiled_checks.check_hidden_values,
     "text": compiled_checks.check_text,

@@ -21,6 +21,8 @@ from graphopt.testing import BACKENDS, RandomProgram, difference, has_same_bits,
 COUNT = 400
 CHUNK = 20
 CHUNKS = [range(start, start + CHUNK) for start in range(0, COUNT, CHUNK)]
+# Fewer programs run natively, because each is compiled.
+NATIVE_CHUNKS = [range(start, start + 10) for start in range(0, 60, 10)]
 
 COLD = 10**9
 # Rounding grows along up to eight levels of steps on numbers up to 20.
@@ -73,7 +75,7 @@ def run_session(program: RandomProgram, feeds: list[Any], **settings: Any) -> li
     """Return the outcomes of runs one after the other in one session. What one run gave must not change in the next."""
     outcomes: list[Any] = []
     copies: list[Any] = []
-    with override(verify=True, **settings):
+    with override(**{"verify": True, "backend": "numpy", **settings}):
         session = Session(graph=program.graph)
         session.run(program.initializer)
         for feed in feeds:
@@ -101,6 +103,24 @@ def test_levels_and_tiers_agree(seeds: range) -> None:
                 assert isinstance(a, list) and isinstance(b, list), f"{where}: {a!r}, {b!r}"
                 assert all_same(b, a) == "", f"{where}, between tiers"
                 assert all_close(a, reference) == "", where
+
+
+@pytest.mark.parametrize("seeds", NATIVE_CHUNKS, ids=by_seeds)
+def test_native_code_agrees_with_numpy(seeds: range) -> None:
+    """Within rounding; and every run gives the same bits, whatever the number of threads."""
+    for seed, program in zip(seeds, programs(seeds), strict=True):
+        feeds = [*feeds_of(program, seed), program.feeds]
+        expected = run_session(program, feeds)
+        alone, again, together = [run_session(program, feeds, backend="native", threads=threads) for threads in (1, 1, 2)]
+        for i, (a, b, c, reference) in enumerate(zip(alone, again, together, expected, strict=True)):
+            where = f"seed {seed}, run {i}"
+            if isinstance(reference, OpError):
+                assert all(type(found) is type(reference) for found in (a, b, c)), f"{where}: {a!r}, {b!r}, {c!r}, not {reference!r}"
+                continue
+            assert all(isinstance(found, list) for found in (a, b, c)), f"{where}: {a!r}, {b!r}, {c!r}"
+            assert all_close(a, reference) == "", where
+            assert all_same(b, a) == "", f"{where}, the second time"
+            assert all_same(c, a) == "", f"{where}, with two threads"
 
 
 @pytest.mark.parametrize("seeds", CHUNKS, ids=by_seeds)

@@ -17,7 +17,13 @@ with tf.Session() as session:
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, "GRAPHOPT_BACKEND": "numpy", **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "GRAPHOPT_BACKEND": "numpy", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(("level", "steps"), [("0", 3), ("1", 0), ("2", 0), ("3", 0)])

@@ -12,10 +12,14 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 _MAGIC = b"graphopt object 1\n"
 _SUFFIX = ".object"
+# What a file is called while it is written, and after how long nobody can be writing it any more.
+_UNFINISHED = ".new-"
+_UNFINISHED_SECONDS = 3600.0
 # About a thousand training ops.
 MAX_BYTES = 256 << 20
 
@@ -66,7 +70,7 @@ class ObjectCache:
             return
 
     def _write(self, path: Path, content: bytes) -> None:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -78,6 +82,10 @@ class ObjectCache:
 
     def _make_room(self, folder: Path) -> None:
         found = []
+        for path in folder.glob(f"{_UNFINISHED}*"):
+            with contextlib.suppress(OSError):  # what a process that was killed left behind
+                if time.time() - path.stat().st_mtime > _UNFINISHED_SECONDS:
+                    path.unlink()
         for path in folder.glob(f"*{_SUFFIX}"):
             with contextlib.suppress(OSError):  # another process may remove it just now
                 status = path.stat()

@@ -82,6 +82,8 @@ def _calls_of(node: Node, host: Host) -> list[Call]:
         result = node if node.op.single_result else item_of(node, index)
         if not is_native_type(result):
             raise NotLowered(f"its result {result.types[0]} is kept in Python")
+    if not host.converts_half and _uses_half(node):
+        raise NotLowered("this processor has no instructions for half precision")
     if is_loop(node):
         _check_loop(node)
         return []
@@ -89,6 +91,11 @@ def _calls_of(node: Node, host: Host) -> list[Call]:
     if lower is None:
         raise NotLowered("it runs in Python by nature" if node.op.host_only else "it has no native kernel")
     return lower(node, host)
+
+
+def _uses_half(node: Node) -> bool:
+    inside = node.attributes["body"].nodes() if is_loop(node) else ()
+    return any([value.types[0].dtype is dtypes.float16 for value in (node, *node.inputs, *inside) if value.types])
 
 
 def _check_loop(node: Node) -> None:

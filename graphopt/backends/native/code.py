@@ -49,6 +49,8 @@ class Code:
         return compiling.to_assembly(self.llvm, self._host)
 
 
+# Training ops of one process whose code is shared by structure: the oldest are forgotten.
+_MOST_CODES = 128
 _CODES: dict[str, Code] = {}
 _LOCK = threading.Lock()
 
@@ -60,5 +62,7 @@ def code_for(assembly: Assembly) -> Code:
     with _LOCK:
         found = _CODES.get(structure)
         if found is None:
+            if len(_CODES) >= _MOST_CODES:
+                del _CODES[next(iter(_CODES))]  # whoever runs it keeps it alive
             found = _CODES[structure] = Code(assembly, host)
         return found

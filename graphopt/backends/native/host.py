@@ -24,6 +24,11 @@ class Host:
     vector_bytes: int
     registers: int
 
+    @property
+    def converts_half(self) -> bool:
+        """True where half precision is converted by an instruction; elsewhere LLVM calls functions that the process may not have."""
+        return "+f16c" in self.features or self.triple.startswith("aarch64")
+
     def lanes(self, element_bytes: int) -> int:
         """Return how many elements of a size a vector register holds."""
         return self.vector_bytes // element_bytes

@@ -140,7 +140,9 @@ class NativeStorage:
                 return False
             written = [p.name for p in maker.op.parameters].index(maker.op.overwrites)
             # A copied view has memory of its own, in which others may stand.
-            return all([source is operand if i == written else self.base_of(source) is not operand for i, source in enumerate(maker.inputs)])
+            return all(
+                [source is operand if i == written else self.base_of(source) is not operand for i, source in enumerate(maker.inputs)]
+            )
         output = maker.attributes["body"].outputs[result.attributes["index"]].node
         if output.op.reduction is not None:
             return False

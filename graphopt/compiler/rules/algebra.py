@@ -52,8 +52,9 @@ rule("root-of-square", "better", lambda x: sqrt(square(x)), lambda x: absolute(x
 
 
 def _by_power_of_two(x: Node, c: Node) -> Node | None:
-    # Dividing by a power of two and multiplying by its inverse round the same real number.
-    if not c.is_constant or c.shape != () or not c.dtype.is_floating:
+    # Dividing by a power of two and multiplying by its inverse round the same real number. For a single number it isn't worth it: the
+    # divisor of a mean is the batch's size, and a last batch of another size would be other code.
+    if not c.is_constant or c.shape != () or not c.dtype.is_floating or x.shape == ():
         return None
     value = float(c.value)
     mantissa, exponent = math.frexp(value) if value and math.isfinite(value) else (0.0, 0)

@@ -194,7 +194,8 @@ div_no_nan: OpDef = define_op(
     "div_no_nan(x: float, y: same(x)) -> broadcast(x, y)",
     kernel=_div_no_nan,
     vjp=(lambda g, out, x, y: div_no_nan(g, y), lambda g, out, x, y: multiply(g, div_no_nan(div_no_nan(negative(x), y), y))),
-    tf_name="DivNoNan", default_name="div_no_nan", samples=BINARY, doc="Return x / y, and 0 where y is 0.", ref=f"{MATH}/divide_no_nan",
+    scalar="({x} / {y} if {y} != 0 else 0)", tf_name="DivNoNan", default_name="div_no_nan", samples=BINARY,
+    doc="Return x / y, and 0 where y is 0.", ref=f"{MATH}/divide_no_nan",
 )  # fmt: skip
 
 

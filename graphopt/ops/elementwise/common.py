@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphopt.ir.opdef import OpDef, define_op
@@ -28,7 +29,7 @@ def unary(
     result: str = "like(x)",
     samples: Any = UNARY,
     ufunc: str | None = None,
-    scalar: str | None = None,
+    scalar: str | Callable[..., str | None] | None = None,
     doc: str,
     ref: str = "",
     linear: bool = False,

@@ -329,6 +329,6 @@ round_ = unary(
     NOT_DIFFERENTIABLE,
     tf_name="Round",
     kind="num",
-    scalar="rint({x})",
+    scalar=lambda node: "rint({x})" if node.dtype.is_floating else "{x}",
     doc="Round to the nearest integer, halves to even.",
 )

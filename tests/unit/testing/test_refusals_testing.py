@@ -14,7 +14,9 @@ from graphopt.ir.samples import case
 from graphopt.ops.elementwise import add, tanh
 from graphopt.ops.state import read
 from graphopt.testing import ContractError, check_gradient, compiled_checks
+from graphopt.testing.backends import BACKENDS
 from graphopt.testing.calls import Call
+from graphopt.testing.compare import units_apart
 from graphopt.testing.contract import check_declared_error
 from graphopt.testing.recorded import run_recorded
 
@@ -36,6 +38,53 @@ def block(**fields: Any) -> OpDef:
 def test_an_op_without_a_kernel() -> None:
     with pytest.raises(TypeError, match=r"Op 'read' has no kernel\.$"):
         Call(read, SAMPLE).run_kernel([])
+
+
+@pytest.mark.parametrize("check", [compiled_checks.check_native, compiled_checks.check_native_in_place])
+@pytest.mark.parametrize(
+    ("rounding", "scalar", "passes"),
+    [
+        ("exact", "{x} * {x}", True),
+        ("exact", "{x} * {x} + {x}", False),
+        ("exact", "{x} * {x} * 1.0000002", False),
+        ("function", "{x} * {x} * 1.0000002", True),
+        ("function", "{x} * {x} * 1.000001", False),
+        ("sum", "{x} * {x} * 1.000001", True),
+        ("sum", "{x} * {x} * 1.001", False),
+    ],
+)
+def test_native_code_that_gives_another_result(check: Any, rounding: str, scalar: str, passes: bool) -> None:
+    call = Call(block(kernel=lambda xp, x: xp.multiply(x, x), scalar=scalar, rounding=rounding), SAMPLE)
+    if passes:
+        check(call)
+        return
+    with pytest.raises(ContractError, match=f"backend 'native'.* differs in result 0 by more than '{rounding}' allows: "):
+        check(call)
+
+
+def test_a_rounding_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match=r"Op 'refused_block' has the rounding 'none'; there are: exact, function, sum$"):
+        block(rounding="none")
+
+
+def test_native_code_that_writes_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(program: Program, named: dict[str, Any]) -> list[Any]:
+        found = BACKENDS["numpy closures"](program, named)
+        named["x0"][...] = 0.0
+        return found
+
+    monkeypatch.setitem(compiled_checks.OTHER_BACKENDS, "native", write)
+    with pytest.raises(ContractError, match="backend 'native' changes x0"):
+        compiled_checks.check_native(Call(tanh, SAMPLE))
+
+
+def test_units_apart() -> None:
+    one = np.float32([1.0, np.nan, np.inf])
+    assert units_apart(np.float32([1.0000004, np.nan, np.inf]), one) == 3.0
+    assert units_apart(one, one) == 0.0
+    for other in (np.float32([1.0, 1.0, np.inf]), np.float32([1.0, np.nan, -np.inf]), one[:2], one.astype(np.float64)):
+        assert units_apart(other, one) == np.inf
+    assert units_apart([1, 2], [1, 3]) == np.inf
 
 
 def test_a_session_that_gives_another_result() -> None:

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from graphopt.backends.native.emitter import Function, Value, bytes_of, constant, element_of, is_float, suffix, with_element
+from graphopt.backends.native.emitter import Function, Value, bytes_of, constant, element_of, is_float
 from graphopt.backends.native.math import MATH
 
 _CAST = re.compile(r"\(\{dtype\}\)\{\w+\}")
@@ -114,14 +114,18 @@ class ScalarText:
 
 
 def extreme(function: Function, name: str, a: Value, b: Value, signed: bool) -> Value:
-    """Return the larger or smaller of two values, as NumPy does: NaN where either is NaN, the second operand at ties."""
+    """Return the larger or smaller of two values, as NumPy does: NaN where either is NaN, the second operand at ties.
+
+    In half precision it is the first operand.
+    """
     larger = name == "maximum"
     if not is_float(a.type):
         return function.select(function.compare(f"{'s' if signed else 'u'}{'gt' if larger else 'lt'}", a, b), a, b)
+    condition = f"{'g' if larger else 'l'}{'e' if element_of(a.type) == 'half' else 't'}"
     if b.text.startswith(("splat", "0x")):
         # A constant is no NaN: one comparison is enough.
-        return function.select(function.compare("ugt" if larger else "ult", a, b), a, b)
-    keeps = function.compare("ogt" if larger else "olt", a, b)
+        return function.select(function.compare(f"u{condition}", a, b), a, b)
+    keeps = function.compare(f"o{condition}", a, b)
     return function.select(function.let("or", keeps, function.compare("uno", a, a)), a, b)
 
 
@@ -236,7 +240,7 @@ def _rounded_to_odd(function: Function, x: Value) -> Value:
 def _float_to_integer(function: Function, x: Value, element: str, to_signed: bool) -> Value:
     """Write the conversion of a number to an integer. Out of range it is what x86 gives: the smallest integer, cut to size."""
     if not to_signed and element == "i64":
-        return function.call(f"llvm.fptoui.sat.{suffix(with_element(x.type, 'i64'))}.{suffix(x.type)}", with_element(x.type, "i64"), x)
+        return _float_to_unsigned_word(function, x)
     wide = "i64" if element == "i64" or (element == "i32" and not to_signed) else "i32"
     size = 8 * bytes_of(wide)
     limit = 2.0 ** (size - 1)
@@ -247,3 +251,13 @@ def _float_to_integer(function: Function, x: Value, element: str, to_signed: boo
     whole = function.convert("fptosi", safe, wide)
     result = function.select(inside, whole, constant(whole.type, -int(limit)))
     return function.convert("trunc", result, element)
+
+
+def _float_to_unsigned_word(function: Function, x: Value) -> Value:
+    """Write the conversion to an unsigned integer of 64 bits as x86 does it: from 2**63 on, the lower half with the highest bit changed."""
+    if element_of(x.type) == "half":
+        x = function.convert("fpext", x, "float")
+    limit = constant(x.type, 2.0**63)
+    low, high = (_float_to_integer(function, part, "i64", True) for part in (x, function.let("fsub", x, limit)))
+    high = function.let("xor", high, constant(high.type, -(1 << 63)))
+    return function.select(function.compare("ult", x, limit), low, high)

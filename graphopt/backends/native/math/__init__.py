@@ -1,4 +1,30 @@
-"""Mathematical functions of vectors, written in LLVM's intermediate representation."""
+"""Mathematical functions of numbers and vectors, written in LLVM's intermediate representation.
+
+``MATH[name](function, x)`` writes the call of a function into the function that is being written and returns the result. float is
+computed by formulas of our own, with fused multiply-adds, which give the same bits for every number of lanes and on every processor.
+half is computed as float. double is left to the C library, lane by lane, but for ``sqrt`` and ``rsqrt`` and for what is around the
+library's ``exp`` and ``log1p`` in ``sigmoid`` and ``softplus``.
+
+Infinities, NaN, denormal operands and results and the sign of zero are right. The errors of float, in numbers from the correctly rounded
+one, are the worst of all 2**32 operands as ``tests/native/exhaustive_math.py`` found them, with the share of results that are not the
+correctly rounded ones:
+
+========  =====  ========    ========  =====  ========
+function  worst  of all      function  worst  of all
+========  =====  ========    ========  =====  ========
+exp       1      0.25 %      sin       2      @sin
+expm1     2      0.36 %      cos       2      @cos
+sigmoid   2      2.92 %      tan       3      @tan
+log       1      1.69 %      asin      2      @asin
+log1p     2      1.00 %      acos      1      @acos
+softplus  2      2.57 %      atan      1      4.13 %
+tanh      2      3.91 %      erf       1      0.71 %
+sinh      2      0.44 %      erfc      1      0.16 %
+cosh      1      1.01 %      rsqrt     1      12.95 %
+========  =====  ========    ========  =====  ========
+
+``sqrt`` is correctly rounded; ``pow`` and ``atan2`` were at most 1 off in 20 and 10 million random pairs.
+"""
 
 from __future__ import annotations
 
