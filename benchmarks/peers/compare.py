@@ -43,6 +43,7 @@ def parsed_arguments() -> argparse.Namespace:
         "--quick", action="store_true", help=f"{QUICK_STEPS} samples, one variant of a peer, no second start but graphopt's"
     )
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one process (600)")
+    parser.add_argument("--read", type=Path, nargs="+", default=[], help="show earlier runs, from their JSON files")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--picture", type=Path, help="an SVG file")
@@ -71,6 +72,9 @@ def main() -> None:
     """Measure everything that is asked for; print, write and draw it."""
     arguments = parsed_arguments()
     steps = arguments.steps or (QUICK_STEPS if arguments.quick else 300)
+    if arguments.read:
+        show(arguments, earlier(arguments.read))
+        return
     start = perf_counter()
     runner = Runner(arguments.environments, steps, arguments.timeout, arguments.quick, lambda line: say(start, line))
     results: Results = []
@@ -80,10 +84,29 @@ def main() -> None:
         results.append((chosen, by_peer))
         print(report(chosen, by_peer, fastest(by_peer)), end="\n\n", flush=True)
         write(arguments, results)  # after each workload: what is measured is not lost
+    show_targets(results)
+
+
+def show_targets(results: Results) -> None:
+    """Print the targets, and whether the losses agree."""
     reached = all_outcomes(results)
     if reached:
         print(text_table(TARGET_HEAD, target_rows(reached)), end="\n\n")
     print(differing(results))
+
+
+def earlier(files: list[Path]) -> Results:
+    """Return the results that stand in JSON files, in the order of the workloads."""
+    found = [measured for file in files for measured in json.loads(file.read_text(encoding="utf-8"))["workloads"]]
+    return [(workload(measured["workload"]), measured["results"]) for measured in sorted(found, key=lambda m: m["workload"])]
+
+
+def show(arguments: argparse.Namespace, results: Results) -> None:
+    """Print and write results that were measured before."""
+    for chosen, by_peer in results:
+        print(report(chosen, by_peer, fastest(by_peer)), end="\n\n")
+    show_targets(results)
+    write(arguments, results)
 
 
 def say(start: float, line: str) -> None:

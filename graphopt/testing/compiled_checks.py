@@ -83,19 +83,19 @@ def check_into(call: Call) -> None:
 
 def check_in_place(call: Call) -> None:
     """A new value written over the variable it comes from is the kernel's, and no other operand changes."""
-    for name, program in _updates(call):
+    for i, name, program in _updates(call):
         executable = NumpyExecutable(program)
         if name not in executable.plan.in_place:
             continue
         named = call.named
         with np.errstate(all="ignore"):
             executable.source.compile()(*inputs_of(executable, named))
-        check_same("in place", f"writing over {name}", [named.pop(name)], call.expected)
-        _check_untouched("in place", f"writing over {name}", call, named)
+        check_same("in place", f"writing over operand {i}", [named.pop(name)], call.expected)
+        _check_untouched("in place", f"writing over operand {i}", call, named)
 
 
-def _updates(call: Call) -> Iterator[tuple[str, Program]]:
-    """Yield, for each operand of the result's type, the program in which it is a variable that the result is the new value of."""
+def _updates(call: Call) -> Iterator[tuple[int, str, Program]]:
+    """Yield, for each operand of the type of the result, its number, its name, and the program that updates it with the result."""
     for i, (name, known) in enumerate(zip(call.names, call.types, strict=True)):
         nodes = call.nodes()
         if nodes[i].op is CONST:
@@ -103,7 +103,7 @@ def _updates(call: Call) -> Iterator[tuple[str, Program]]:
         nodes[i] = input_node("variable", name, known)
         results = in_program(call.op, *nodes, **call.sample.attributes)
         if len(results) == 1 and results[0].tensor_type == known:
-            yield name, Program((Output("update", name, results[0]),))
+            yield i, name, Program((Output("update", name, results[0]),))
 
 
 def _check_untouched(check: str, what: str, call: Call, named: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ def check_native(call: Call) -> None:
 
 def check_native_in_place(call: Call) -> None:
     """On such a backend, too, a new value may be written over the variable it comes from."""
-    for name, program in _updates(call):
+    for i, name, program in _updates(call):
         for backend_name in OTHER_BACKENDS:
             executable = backend(backend_name)(expand_all(program))
             if name not in executable.plan.in_place:
@@ -161,7 +161,7 @@ def check_native_in_place(call: Call) -> None:
             named = call.named
             with np.errstate(all="ignore"):
                 executable.run(inputs_of(executable, named), may_overwrite=True)
-            what = f"backend {backend_name!r}, writing over {name},"
+            what = f"backend {backend_name!r}, writing over operand {i},"
             _check_rounding("native in place", what, call, program, [named.pop(name)])
             _check_untouched("native in place", what, call, named)
 
