@@ -89,6 +89,28 @@ class StepSummaries(Sequence[Any]):
         return merged([summary.made_of([self._values[value][at] for value in summary.values]) for summary in self._summaries])
 
 
+class ManySteps(NamedTuple):
+    """What many steps of a training op fetch.
+
+    Attributes:
+      signature: fetches the training op, the global step and the values.
+      can_wait: the summaries can be made afterwards; otherwise the steps have to be run one by one.
+      has_step: whether there is a global step. summaries: the summaries of a step. values: what they summarise.
+    """
+
+    signature: Signature
+    can_wait: bool
+    has_step: bool
+    summaries: list[SummaryOfValues]
+    values: list[Tensor]
+
+    def results(self, fetched: Sequence[Any], steps: int) -> StepResults:
+        """Return what was fetched, stacked, as the results of `steps` steps."""
+        found = dict(zip(self.values, fetched[1 + self.has_step :], strict=True))
+        summaries = StepSummaries(self.summaries, found, steps) if self.summaries else None
+        return StepResults(fetched[0], fetched[1] if self.has_step else None, summaries)
+
+
 def merged(summaries: Sequence[Any]) -> Any:
     """Return several summaries as one, None when there are none."""
     if not summaries:

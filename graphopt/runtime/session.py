@@ -22,7 +22,7 @@ from graphopt.ir.plan import Plan
 from graphopt.runtime.compiled import Compiled
 from graphopt.runtime.config import ConfigProto
 from graphopt.runtime.fetching import Fetches, fetch_key, flatten_feeds
-from graphopt.runtime.many_steps import StepResults, StepSummaries, SummaryOfValues, first_feeds, merged, run_stacked, stacked_feeds
+from graphopt.runtime.many_steps import ManySteps, StepResults, SummaryOfValues, first_feeds, merged, run_stacked, stacked_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.signature import Signature
 from graphopt.runtime.store import Store
@@ -286,23 +286,25 @@ class Session:
         return self._run_stacked(train_op, named, arrays, count)
 
     def _run_stacked(self, train_op: Tensor, feeds: dict[Tensor, Any], arrays: list[Any], steps: int) -> StepResults:
-        known = self._graph.get_collection(GraphKeys.SUMMARIES)
-        fetches = self._step_fetches(train_op, feeds, known)
-        later = [SummaryOfValues(summary) for summary in fetches["summaries"]]
-        if steps and not all([SummaryOfValues.can_wait(summary) for summary in fetches["summaries"]]):
-            rows = [dict(zip(feeds, [array[i] for array in arrays], strict=True)) for i in range(steps)]
-            return _collected([self.step(train_op, row) for row in rows])
-        values = list(dict.fromkeys(value for summary in later for value in summary.values))
-        wanted = [train_op, *([fetches["global_step"]] if "global_step" in fetches else []), *values]
-        key = ("steps", tuple(wanted), tuple(feeds), self._graph.late_edges)
-        if key not in self._signatures:
-            self._signatures[key] = self._signature(Fetches(self._graph, wanted), list(feeds))
-        signature = self._signatures[key]
-        results = run_stacked(signature, arrays, steps)
-        has_step = "global_step" in fetches
-        found = dict(zip(values, results[1 + has_step :], strict=True))
-        summaries = StepSummaries(later, found, steps) if later else None
-        return StepResults(results[0], results[1] if has_step else None, summaries)
+        key = ("steps", train_op, tuple(feeds), self._graph.version, self._graph.late_edges)
+        if key not in self._steps:
+            self._steps[key] = self._many_steps(train_op, feeds)
+        many: ManySteps = self._steps[key]
+        if many.can_wait or not steps:
+            return many.results(run_stacked(many.signature, arrays, steps), steps)
+        rows = [dict(zip(feeds, [array[i] for array in arrays], strict=True)) for i in range(steps)]
+        return _collected([self.step(train_op, row) for row in rows])
+
+    def _many_steps(self, train_op: Tensor, feeds: dict[Tensor, Any]) -> ManySteps:
+        """Return what many steps of a training op fetch: its value, the global step, and what its summaries summarise."""
+        fetches = self._step_fetches(train_op, feeds, self._graph.get_collection(GraphKeys.SUMMARIES))
+        can_wait = all([SummaryOfValues.can_wait(summary) for summary in fetches["summaries"]])
+        summaries = [SummaryOfValues(summary) for summary in fetches["summaries"]]
+        values = list(dict.fromkeys(value for summary in summaries for value in summary.values))
+        step = [fetches["global_step"]] if "global_step" in fetches else []
+        signature = self._signature(Fetches(self._graph, [train_op, *step, *values]), list(feeds))
+        self._signatures["steps", train_op, tuple(feeds), self._graph.version] = signature
+        return ManySteps(signature, can_wait, bool(step), summaries, values)
 
     def _step_fetches(self, train_op: Tensor, feeds: dict[Tensor, Any], known: list[Any]) -> dict[str, Any]:
         info = self._graph.state.get("training_ops", {}).get(train_op)
