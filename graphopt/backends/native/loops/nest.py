@@ -19,9 +19,6 @@ from graphopt.backends.native.loops.reductions import combine, identity
 from graphopt.backends.native.loops.scalar import emit_cast, emit_scalar, is_cast
 from graphopt.backends.native.loops.structure import KEPT, REDUCED, Operand, Result, Step, stored
 
-# Elements of a block of a plain loop: its arrays fit a cache, and there are few enough blocks.
-_BLOCK = 1 << 15
-
 _Body = Callable[[Value, Value | None, list[Value]], list[Value]]
 
 
@@ -144,20 +141,7 @@ class _Emission:
             for result, place in zip(self.kernel.results, results, strict=True):
                 if result.reduction is not None:
                     self._fill(result, place, low, high)
-        if self.kernel.dimensions == KEPT:
-            self._backwards(low, high, operands, results)
-        else:
-            self._level(0, low, high, operands, results)
-
-    def _backwards(self, low: Value, high: Value, operands: Sequence[_Place | None], results: Sequence[_Place]) -> None:
-        """Write a plain loop in blocks, the last one first: what was read last before is still in the cache."""
-        f = self.function
-        blocks = f.let("sdiv", f.add(f.let("sub", high, low), _BLOCK - 1), constant("i64", _BLOCK))
-        with f.loop(0, blocks) as loop:
-            left = f.add(f.let("sub", blocks, loop.index), -1)
-            start = f.add(low, f.mul(left, _BLOCK))
-            end = f.call("llvm.smin.i64", "i64", f.add(start, _BLOCK), high)
-            self._level(0, start, end, operands, results)
+        self._level(0, low, high, operands, results)
 
     def _fill(self, result: Result, place: _Place, low: Value, high: Value) -> None:
         """Set the partial results that a region adds to to the value that changes nothing."""
