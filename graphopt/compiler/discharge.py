@@ -25,6 +25,7 @@ from graphopt.ir.program import Output, Program
 from graphopt.ir.types import TensorType
 from graphopt.ops import state
 from graphopt.ops.control import ensure_shape
+from graphopt.ops.elementwise import select
 
 
 class Reference:
@@ -70,12 +71,14 @@ class Context:
     Attributes:
       operation: the recorded operation whose turn it is.
       state: the current values.
+      guard: the current operation's guard: a bool node, or None; where it is false nothing is written.
       used: the tensors that other operations of the run, or the caller, look at.
     """
 
     def __init__(self, run_state: State) -> None:
         self.state = run_state
         self.operation: Any = None
+        self.guard: Any = None
         self.used: set[Tensor] = set()
 
     def ref(self) -> Reference:
@@ -99,6 +102,7 @@ class Context:
         """Give the variable a new value; return it."""
         if validate_shape and ref.tensor_type.shape is not None:
             value = self._checked(ref, value)
+        value = self._guarded(value, lambda: self.get(ref))
         if ref.name in self.state.written:
             # Nobody sees the value that is overwritten, but it must not have failed.
             self.check(self.state.written[ref.name])
@@ -106,6 +110,15 @@ class Context:
         self.state.written[ref.name] = value
         self.state.kinds[ref.name] = ("variable", ref.tensor_type)
         return value
+
+    def _guarded(self, value: Node, old: Callable[[], Node]) -> Node:
+        """Return the value to write: the new one, or the old one where the operation's guard is false."""
+        if self.guard is None:
+            return value
+        if self.guard.is_constant:
+            return value if self.guard.value[()] else old()
+        chosen: Node = select(self.guard, value, old())
+        return chosen
 
     def _checked(self, ref: Reference, value: Node) -> Node:
         known = value.tensor_type.shape
@@ -150,6 +163,7 @@ class Context:
 
     def set_counter(self, value: Node) -> None:
         """Give the current random operation's counter a new value."""
+        value = self._guarded(value, self.counter)
         self.state.values[self.operation.name] = value
         self.state.written[self.operation.name] = value
         self.state.kinds[self.operation.name] = ("counter", TensorType(int64, ()))
@@ -280,6 +294,7 @@ def carry_out(operation: Operation, values: dict[Tensor, Any], context: Context)
     opdef = operation.opdef
     operands = [values[t] for t in operation.inputs]
     context.operation = operation
+    context.guard = None if operation.guard is None else values[operation.guard]
     try:
         if opdef.discharge is not None:
             results = opdef.discharge(context, *operands, **operation.attributes)
@@ -313,8 +328,8 @@ def _note_origin(node: Node, operation: Operation, origins: dict[Node, Operation
 def carry_out_branch(branch: Branch, operands: Sequence[Any], context: Context) -> list[Node | None]:
     """Carry out what the results of a branch need; return the results (None for those only another branch has)."""
     values = {inner: operand for inner, operand in zip(branch.inputs, operands, strict=True) if inner is not None}
-    holder = context.operation
+    holder, guard = context.operation, context.guard
     results = [t for t in branch.outputs if t is not None]
     carry_out_all(needed_operations(results, values), values, context, results)
-    context.operation = holder
+    context.operation, context.guard = holder, guard
     return [None if t is None else values[t] for t in branch.outputs]

@@ -24,6 +24,8 @@ def needed_operations(fetches: Iterable[Tensor | Operation], feeds: Iterable[Ten
             continue
         needed.add(operation)
         pending.extend([t.op for t in operation.inputs if t not in fed and t.op not in needed])
+        if operation.guard is not None and operation.guard not in fed:
+            pending.append(operation.guard.op)
         # A placeholder that is fed has nothing to do; anything else behind a control edge happens, fed or not.
         pending.extend([op for op in operation._control_inputs if op.opdef is not placeholder or op.outputs[0] not in fed])
     order = sorted(needed, key=lambda op: op.id)
@@ -38,7 +40,8 @@ def _stable_sort(order: list[Operation], fed: set[Tensor]) -> list[Operation]:
     waits: dict[Operation, int] = {}
     followers: dict[Operation, list[Operation]] = {}
     for operation in order:
-        before = {t.op for t in operation.inputs if t not in fed} | {op for op in operation._control_inputs if op in waiting}
+        taken = [*operation.inputs, operation.guard] if operation.guard is not None else operation.inputs
+        before = {t.op for t in taken if t not in fed} | {op for op in operation._control_inputs if op in waiting}
         waits[operation] = len(before)
         for earlier in before:
             followers.setdefault(earlier, []).append(operation)

@@ -96,6 +96,13 @@ class BranchGraph(Graph):
             self.state.setdefault("variables", {})[inner] = source.graph.state["variables"][source]
         return inner
 
+    @property
+    def current_guard(self) -> Tensor | None:
+        """What the innermost `write_only_if` was given, here or around this branch."""
+        if self._guards or self.outer is None:
+            return super().current_guard
+        return self.outer.current_guard
+
     def add_input(self, tensor_type: TensorType, name: str) -> Tensor:
         """Return a new tensor that whoever holds the branch gives a value."""
         attributes = {"dtype": tensor_type.dtype, "shape": tensor_type.shape}

@@ -59,6 +59,7 @@ class Graph(RecordingScopes):
         self._collections: dict[Any, list[Any]] = {}
         self._late_edges = 0
         self._writes: dict[str, int] = {}
+        self._branch_writes = False
         self.finalized = False
         self.seed: int | None = None
         self.outer: Graph | None = None
@@ -178,7 +179,13 @@ class Graph(RecordingScopes):
         )
         if self._devices:
             operation.device = merged_device(self._devices, operation)
+        if op.discharge is not None:
+            guard = self.current_guard
+            operation.guard = guard if guard is None or guard.builder is self else self.adopt(guard)
         self._append(operation)
+        if self._branch_writes and any(hasattr(value, "graph") for value in attributes.values()):
+            self._collect(operation)  # it holds the branch that was just recorded
+            self._branch_writes = False
         if op.single_result:
             return operation.outputs[0]
         return tuple(operation.outputs) if operation.outputs else operation
@@ -193,8 +200,23 @@ class Graph(RecordingScopes):
             scope.seen.add(operation)
 
     def note_write(self, variable_name: str) -> None:
-        """Count a recorded write of a variable, so that later uses record a new read."""
+        """Count a write of a variable by the operation recorded last, so that later uses record a new read."""
         self._writes[variable_name] = self._writes.get(variable_name, 0) + 1
+        if CURRENT.get() is self or not self._is_inside_branch():
+            self._collect(self._operations[-1])
+        else:
+            self._branch_writes = True
+
+    def _is_inside_branch(self) -> bool:
+        """Return whether a branch of this graph is being recorded."""
+        graph = get_default_graph()
+        while graph.outer is not None and graph is not self:
+            graph = graph.outer
+        return graph is self and get_default_graph() is not self
+
+    def _collect(self, operation: Operation) -> None:
+        if self._collectors and self._collectors[-1] is not None:
+            self._collectors[-1][operation] = None
 
     def read_key(self, variable_name: str) -> Any:
         """Return what decides whether two reads of a variable, recorded now and before, see the same value."""

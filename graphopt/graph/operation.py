@@ -30,9 +30,23 @@ class Operation:
       outputs: the tensors it gives.
       attributes: the op's attributes.
       location: the user's line that made it.
+      guard: a bool tensor, or None: what the operation writes is written only in runs in which the tensor is true.
     """
 
-    __slots__ = ("__weakref__", "_control_inputs", "attributes", "device", "graph", "id", "inputs", "location", "name", "opdef", "outputs")
+    __slots__ = (
+        "__weakref__",
+        "_control_inputs",
+        "attributes",
+        "device",
+        "graph",
+        "guard",
+        "id",
+        "inputs",
+        "location",
+        "name",
+        "opdef",
+        "outputs",
+    )
 
     def __init__(
         self,
@@ -54,6 +68,7 @@ class Operation:
         self.attributes = attributes
         self.location = location
         self.device = device
+        self.guard: Tensor | None = None
         self._control_inputs = control_inputs
         self.outputs = [Tensor(self, i, t) for i, t in enumerate(types)]
 

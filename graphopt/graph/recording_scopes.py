@@ -33,6 +33,8 @@ class RecordingScopes(ElementLookup):
         self._control_scopes: list[_ControlScope] = []
         self._devices: list[Any] = []
         self._overrides: dict[str, str] = {}
+        self._guards: list[Tensor | None] = []
+        self._collectors: list[dict[Operation, None] | None] = []
 
     @contextlib.contextmanager
     def name_scope(self, name: str | None) -> Iterator[str]:
@@ -103,6 +105,40 @@ class RecordingScopes(ElementLookup):
             if not any(source in scope.seen for source in sources):
                 controls.update(dict.fromkeys(op for op in scope.inputs if op not in sources))
         return list(controls)
+
+    @contextlib.contextmanager
+    def write_only_if(self, guard: Tensor | None) -> Iterator[None]:
+        """Make what is recorded inside a ``with`` block change variables only in runs in which a bool scalar is true.
+
+        Reads and computations go on as ever; random operations, too, give their numbers, but do not move on. Blocks may stand inside each
+        other: give the conjunction. None: whatever stands around, write in every run.
+        """
+        self._guards.append(guard)
+        try:
+            yield
+        finally:
+            self._guards.pop()
+
+    @contextlib.contextmanager
+    def collect_writes(self, *, suspend: bool = False) -> Iterator[dict[Operation, None]]:
+        """Yield a dict that gets the operations which change variables, as they are recorded inside a ``with`` block.
+
+        Args:
+          suspend: hide them from the blocks around, as the initializers of new variables are.
+        """
+        found: dict[Operation, None] = {}
+        self._collectors.append(None if suspend else found)
+        try:
+            yield found
+        finally:
+            self._collectors.pop()
+            if self._collectors and self._collectors[-1] is not None and not suspend:
+                self._collectors[-1].update(found)
+
+    @property
+    def current_guard(self) -> Tensor | None:
+        """What the innermost `write_only_if` was given."""
+        return self._guards[-1] if self._guards else None
 
     @contextlib.contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:

@@ -31,7 +31,7 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
 
 @contextlib.contextmanager
 def init_scope() -> Iterator[Graph]:
-    """Leave all branches and control dependencies inside a ``with`` block, as variables do when they are made; name scopes stay."""
+    """Leave all branches, control dependencies and guards inside a ``with`` block, as variables do when they are made; name scopes stay."""
     current = get_default_graph()
     graph, scope = current.root, current.get_name_scope()
     with contextlib.ExitStack() as stack:
@@ -39,6 +39,8 @@ def init_scope() -> Iterator[Graph]:
             stack.enter_context(graph.as_default())
             stack.enter_context(graph.name_scope(f"{scope}/" if scope else None))
         stack.enter_context(graph.control_dependencies(None))
+        stack.enter_context(graph.write_only_if(None))
+        stack.enter_context(graph.collect_writes(suspend=True))
         yield graph
 
 

@@ -35,6 +35,13 @@ read = define_op(
 )  # fmt: skip
 
 
+setting = define_op(
+    "setting()", infer=lambda: TensorType(dtypes.float64, ()),
+    discharge=lambda ctx: ctx.get(ctx.ref()), vjp=(), tf_name="Setting",
+    doc="Return a number that is set from outside while running. It is state that starts with a value and that no operation writes.",
+)  # fmt: skip
+
+
 def _assign_type(ref: TensorType, value: TensorType, validate_shape: bool = True) -> TensorType:
     if validate_shape and not shapes.is_compatible(ref.shape, value.shape):
         found = f"lhs shape= {shapes.format_shape(ref.shape)} rhs shape= {shapes.format_shape(value.shape)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphopt.ops import operators as operators  # enters Python's operators, in which the rules are written
-from graphopt.ops.elementwise import absolute, cast, greater, maximum, power, select, sign, sqrt, zeros_as
+from graphopt.ops.elementwise import absolute, cast, equal, greater, maximum, power, select, sign, sqrt, zeros_as
 from graphopt.ops.gradient_rows import take_rows
 from graphopt.ops.state import rows_update
 from graphopt.ops.update_rule import define_rule
@@ -170,7 +170,8 @@ centered_rmsprop = define_rule(
 
 def _ftrl(var: Any, accum: Any, linear: Any, grad: Any, lr: Any, l1: Any, l2: Any, l2_shrinkage: Any, lr_power: Any) -> tuple[Any, ...]:
     def powered(x: Any) -> Any:
-        return sqrt(x) if lr_power.is_scalar_constant(-0.5) else power(x, -lr_power)
+        # The root where it is one: exactly rounded, which a power is not.
+        return select(equal(lr_power, -0.5), sqrt(x), power(x, -lr_power))
 
     new_accum = accum + grad * grad
     rate = powered(new_accum)

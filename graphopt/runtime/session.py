@@ -18,6 +18,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.operation import Tensor, set_session_stack
+from graphopt.graph.settings import default_settings, stores_of
 from graphopt.ir.plan import Plan
 from graphopt.runtime.compiled import Compiled
 from graphopt.runtime.config import ConfigProto
@@ -103,7 +104,8 @@ class Session:
         self._entered: contextlib.ExitStack | None = None
         self._signatures: dict[Any, Signature] = {}
         self._steps: dict[Any, Any] = {}
-        self.store = Store()
+        self.store = Store(born=default_settings(self._graph))
+        stores_of(self._graph).add(self.store)
         self.sess_str = target
         self.config = config or ConfigProto()
 

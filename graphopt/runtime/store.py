@@ -7,7 +7,7 @@ new values replace the old arrays, which other runs go on reading.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,14 @@ class Cell:
     """One piece of state: an aligned array, or a NumPy scalar for rank 0; None while it is uninitialised.
 
     Args:
-      store: the store it belongs to, which notices every new value.
+      store: the store it belongs to, which notices every new value. value: the first value.
     """
 
     __slots__ = ("_place", "_store", "_value")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, value: Any = None) -> None:
         self._store = store
-        self._value: Any = None
+        self._value: Any = value
         self._place: Any = None
 
     @property
@@ -47,6 +47,9 @@ class Cell:
 class Store:
     """All state of one session, by name.
 
+    Args:
+      born: values that need no initializer, by name; looked at when state is first asked for.
+
     Attributes:
       lock: held while state is committed, and during a run that writes in place.
       readers: how many runs hold a snapshot.
@@ -54,8 +57,9 @@ class Store:
       changes: a number that changes whenever a cell is given a value, other than by a native step in the memory it was lent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, born: Mapping[str, Any] | None = None) -> None:
         self.lock = threading.RLock()
+        self._born: Mapping[str, Any] = {} if born is None else born
         self.readers = 0
         self.cells: dict[str, Cell] = {}
         self.layout = 0
@@ -68,7 +72,7 @@ class Store:
         """Return the cell of a variable or counter, made when it is first asked for."""
         found = self.cells.get(name)
         if found is None:
-            found = self.cells.setdefault(name, Cell(self))
+            found = self.cells.setdefault(name, Cell(self, self._born.get(name)))
         return found
 
     def commit(self, cell: Cell, value: Any, *, alone: bool) -> None:

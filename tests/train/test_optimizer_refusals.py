@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
     ),
     "shape of a hyper-parameter": (
         ValueError,
-        "alpha is not a scalar: [1]",
+        "learning_rate is not a scalar: Const:0 has shape (1,)",
         lambda: sgd(tf.constant([0.1])).minimize(tf.reduce_sum(vector())),
     ),
     "rows of a scalar": (

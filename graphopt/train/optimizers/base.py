@@ -20,16 +20,18 @@ from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
 from graphopt.ops.gradient_rows import sum_duplicate_rows
+from graphopt.train.hyper import HyperParameter, HyperParameters
 
 Pair = tuple[Any, Any]
 
 
 class _State:
-    """What one optimizer keeps in one graph: slots by slot name and variable, and variables of its own by name."""
+    """What one optimizer keeps in one graph: slots by slot name and variable; variables of its own and hyper-parameters by name."""
 
     def __init__(self) -> None:
         self.slots: dict[str, dict[str, Variable]] = {}
         self.others: dict[str, Variable] = {}
+        self.hypers: dict[str, HyperParameter] = {}
 
 
 class Optimizer:
@@ -66,6 +68,7 @@ class Optimizer:
         self._use_locking = use_locking
         self._name = name
         self._slot_names: set[str] = set()
+        self._step: Any = None
 
     def get_name(self) -> str:
         """Return the name."""
@@ -187,6 +190,7 @@ class Optimizer:
         with init_scope():
             self._create_slots(changed)
         with name_scope(name, self._name) as scope:
+            self._step = global_step
             self._prepare()
             updates = [self._update(gradient, v) for gradient, v in pairs if gradient is not None]
             if global_step is None:
@@ -323,6 +327,11 @@ class Optimizer:
     def _call_if_callable(self, param: Any) -> Any:
         """Return a hyper-parameter, or what it gives when it is a function."""
         return param() if callable(param) else param
+
+    @property
+    def hyper(self) -> HyperParameters:
+        """The hyper-parameters that updates in the default graph read, by name: to read and to set while running."""
+        return HyperParameters(self._state_in(get_default_graph()).hypers)
 
     @property
     def hyper_parameters(self) -> dict[str, Any]:

@@ -5,21 +5,21 @@ A new optimizer of this kind is a rule in `ops/training.py` and a class that nam
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from graphopt import dtypes
 from graphopt.dtypes import DType
-from graphopt.graph.graph import convert_to_tensor, get_default_graph
+from graphopt.graph.graph import get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.initializers import Constant
 from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
 from graphopt.ops.array import shape_of
 from graphopt.ops.broadcast import fill
-from graphopt.ops.elementwise import cast
 from graphopt.ops.update_rule import Rule
+from graphopt.train.hyper import ANY_NUMBER, Range, hyper_parameter
 from graphopt.train.optimizers.base import Optimizer
 
 
@@ -42,12 +42,14 @@ class Hyper(NamedTuple):
     Attributes:
       operand: the operand of the rule that takes it. given: the attribute with what the user gave.
       tensor: the attribute that holds it as a tensor while updates are recorded. name: its name for people and for the operation.
+      allowed: which numbers it may be set to.
     """
 
     operand: str
     given: str
     tensor: str
     name: str
+    allowed: Range = ANY_NUMBER
 
 
 class RuleOptimizer(Optimizer):
@@ -96,18 +98,20 @@ class RuleOptimizer(Optimizer):
         return self._get_or_make_slot(var, value, slot.name, scope)
 
     def _prepare(self) -> None:
-        self._values = {hyper.operand: self._call_if_callable(getattr(self, hyper.given)) for hyper in self.hypers}
+        known = self._state_in(get_default_graph()).hypers
         self._casts: dict[tuple[str, DType], Tensor] = {}
         for hyper in self.hypers:
-            setattr(self, hyper.tensor, convert_to_tensor(self._values[hyper.operand], name=hyper.name))
+            given = getattr(self, hyper.given)
+            if hyper.name not in known or known[hyper.name].given is not given:
+                known[hyper.name] = hyper_parameter(given, hyper.name, step=self._step, allowed=hyper.allowed)
+            # As TensorFlow has it for those who take it from here: a number as float32.
+            setattr(self, hyper.tensor, self._hyper(hyper, _type_of(given)))
 
     def _hyper(self, hyper: Hyper, dtype: DType) -> Tensor:
-        """Return a hyper-parameter in a variable's element type: a number in full precision, never rounded to float32 first."""
+        """Return a hyper-parameter in a variable's element type: rounded once, never to float32 before."""
         key = (hyper.operand, dtype)
         if key not in self._casts:
-            tensor, value = getattr(self, hyper.tensor), self._values[hyper.operand]
-            is_number = isinstance(value, numbers.Real) and tensor.dtype is not dtype
-            self._casts[key] = convert_to_tensor(value, dtype=dtype, name=hyper.name) if is_number else cast(tensor, dtype)
+            self._casts[key] = self._state_in(get_default_graph()).hypers[hyper.name].in_type(dtype)
         return self._casts[key]
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
@@ -141,6 +145,11 @@ class RuleOptimizer(Optimizer):
         for written in state:
             note_write(written)
         return update
+
+
+def _type_of(given: Any) -> DType:
+    found = getattr(given, "dtype", None)
+    return found if isinstance(found, DType) else dtypes.float32
 
 
 def note_write(variable: Any) -> None:
