@@ -15,6 +15,7 @@ from graphopt.autodiff.gradients import gradients as gradients
 from graphopt.autodiff.gradients import hessians as hessians
 from graphopt.autodiff.registered import RegisterGradient as RegisterGradient
 from graphopt.autodiff.registered import no_gradient
+from graphopt.autodiff.tape import GradientTape as GradientTape
 from graphopt.config import override as override
 from graphopt.config import settings as settings
 from graphopt.dtypes import DType as DType
@@ -91,12 +92,14 @@ from graphopt.runtime.session import get_default_session as get_default_session
 from graphopt.shapes import Dimension as Dimension
 from graphopt.shapes import TensorShape as TensorShape
 from graphopt.tf1 import contrib as contrib
+from graphopt.tf1 import keras as keras
 from graphopt.tf1 import initializers as initializers
 from graphopt.tf1 import layers as layers
 from graphopt.tf1 import linalg as linalg
 from graphopt.tf1 import losses as losses
 from graphopt.tf1 import math as math
 from graphopt.tf1 import nn as nn
+from graphopt.tf1 import optimizers as optimizers
 from graphopt.tf1 import python as python
 from graphopt.tf1 import random as random
 from graphopt.tf1 import strings as strings

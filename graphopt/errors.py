@@ -117,6 +117,14 @@ class UnsupportedError(GraphOptError, NotImplementedError):
     """TensorFlow 1 raised NotImplementedError here; so does graphopt."""
 
 
+class MissingPackageError(GraphOptError, ImportError):
+    """A package of an extra is not installed."""
+
+
+class AssertedArgumentError(ArgumentError, AssertionError):
+    """An argument has a value that TensorFlow 1 refused with an assertion."""
+
+
 class VerifyError(GraphOptError):
     """A program broke an invariant of the intermediate representation: a defect of graphopt, not of the user."""
 

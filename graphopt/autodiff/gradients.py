@@ -6,7 +6,7 @@ comes. Rules come from the op blocks; broadcasting back, casts, sums of contribu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,33 +77,37 @@ def gradients(
       >>> tf.Session().run(dx, {x: 3.0}).item()
       6.0
     """
-    if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
-        raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+    check_unconnected(unconnected_gradients)
     if aggregation_method not in (None, 0, 1, 2):
         raise ArgumentError(f"Invalid aggregation_method specified {aggregation_method}.")
     targets = [_as_target(y) for y in _as_list(ys)]
-    sources = [_as_source(x) for x in _as_list(xs)]
-    stops = {_as_source(s) for s in _as_list(stop_gradients)} if stop_gradients is not None else set()
+    sources = [source_of(x) for x in _as_list(xs)]
+    stops = {source_of(s) for s in _as_list(stop_gradients)} if stop_gradients is not None else set()
     starts = _as_list(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(starts) != len(targets):
         raise ArgumentError(f"Passed {len(starts)} grad_ys for {len(targets)} ys")
     with name_scope(name, "gradients", [*targets, *sources]):
         results = backpropagate(
-            targets, sources, [_start(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops
+            targets, sources, [start_of(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops
         )
         if unconnected_gradients == UnconnectedGradients.ZERO:
-            results = [_zeros(x) if r is None else r for x, r in zip(sources, results, strict=True)]
+            results = [zeros_of(x) if r is None else r for x, r in zip(sources, results, strict=True)]
     return results
 
 
 def backpropagate(
-    targets: Sequence[Tensor], sources: Sequence[Tensor], starts: Sequence[Gradient], stops: set[Tensor]
+    targets: Sequence[Tensor],
+    sources: Sequence[Tensor],
+    starts: Sequence[Gradient],
+    stops: set[Tensor],
+    passes: Callable[[Operation], bool] | None = None,
 ) -> list[Gradient | None]:
     """Return the gradients of the sources for given gradients of the targets, recorded into the default graph.
 
     Args:
       targets: what is differentiated. sources: what it is differentiated by.
       starts: the gradient of each target. stops: tensors through which nothing flows.
+      passes: says of an operation whether gradients may flow through it; by default through all.
 
     Returns:
       One gradient per source; None where no target depends on it.
@@ -111,7 +115,7 @@ def backpropagate(
     Raises:
       LookupError: when an operation on the way has no gradient.
     """
-    walk = _Walk(get_default_graph(), targets, sources, stops)
+    walk = _Walk(get_default_graph(), targets, sources, stops, passes)
     for y, start in zip(targets, starts, strict=True):
         walk.add(y, start)
     walk.run()
@@ -138,7 +142,14 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _as_source(x: Any) -> Tensor:
+def check_unconnected(unconnected_gradients: Any) -> None:
+    """Raise ValueError unless it is one of `UnconnectedGradients`."""
+    if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
+        raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+
+
+def source_of(x: Any) -> Tensor:
+    """Return the tensor that gradients arrive at: a variable's reference, the values of sparse rows."""
     as_ref = getattr(x, "as_ref", None)
     if as_ref is not None:
         ref: Tensor = as_ref()
@@ -146,7 +157,8 @@ def _as_source(x: Any) -> Tensor:
     return convert_to_tensor(x.values if isinstance(x, IndexedSlices) else x)
 
 
-def _zeros(x: Tensor) -> Tensor:
+def zeros_of(x: Tensor) -> Tensor:
+    """Return zeros like a tensor, or like the variable that a reference stands for."""
     zeros: Tensor = zeros_as(state.read(x) if x.op.opdef is state.variable else x)
     return zeros
 
@@ -155,7 +167,8 @@ def _as_target(y: Any) -> Tensor:
     return convert_to_tensor(y)
 
 
-def _start(y: Tensor, given: Any, index: int) -> Gradient:
+def start_of(y: Tensor, given: Any, index: int) -> Gradient:
+    """Return the gradient that a walk starts with: what was given for the target, else ones."""
     if given is None:
         if not y.dtype.is_floating:
             raise ArgumentTypeError(f"Gradients of {y.dtype.name} tensors must set grad_ys: {y.name!r} made at {y.op.location}")
@@ -168,12 +181,19 @@ def _start(y: Tensor, given: Any, index: int) -> Gradient:
 class _Walk:
     """One backward walk: which operations lie between xs and ys, and the gradients that have arrived."""
 
-    def __init__(self, graph: Graph, targets: Sequence[Tensor], sources: Sequence[Tensor], stops: set[Tensor]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        targets: Sequence[Tensor],
+        sources: Sequence[Tensor],
+        stops: set[Tensor],
+        passes: Callable[[Operation], bool] | None,
+    ) -> None:
         self.graph = graph
         self.sources = set(sources)
         self.stops = stops
         self.arrived: dict[Tensor, list[Gradient]] = {}
-        self.between, self.active = _between(targets, self.sources, stops)
+        self.between, self.active = _between(targets, self.sources, stops, passes)
 
     def add(self, tensor: Tensor, gradient: Gradient | None) -> None:
         """Note a contribution to the gradient of `tensor`."""
@@ -258,7 +278,9 @@ class _Walk:
         return results
 
 
-def _between(targets: Sequence[Tensor], sources: set[Tensor], stops: set[Tensor]) -> tuple[list[Operation], set[Tensor]]:
+def _between(
+    targets: Sequence[Tensor], sources: set[Tensor], stops: set[Tensor], passes: Callable[[Operation], bool] | None
+) -> tuple[list[Operation], set[Tensor]]:
     """Return the operations on paths from sources to targets (last recorded first), and the tensors on those paths."""
     reached: dict[Operation, None] = {}
     pending = [t.op for t in targets]
@@ -273,6 +295,8 @@ def _between(targets: Sequence[Tensor], sources: set[Tensor], stops: set[Tensor]
     active = set(sources)
     between: list[Operation] = []
     for operation in order:
+        if passes is not None and not passes(operation):
+            continue
         if any(t in active for t in operation.graph.sources_of(operation)):
             active.update(operation.outputs)
             if not any(t in stops for t in operation.outputs):

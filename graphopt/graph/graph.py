@@ -179,7 +179,7 @@ class Graph(RecordingScopes):
         )
         if self._devices:
             operation.device = merged_device(self._devices, operation)
-        if op.discharge is not None:
+        if op.discharge is not None and not op.only_reads:
             guard = self.current_guard
             operation.guard = guard if guard is None or guard.builder is self else self.adopt(guard)
         self._append(operation)

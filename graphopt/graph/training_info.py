@@ -20,11 +20,13 @@ class StageInfo:
     Attributes:
       name: what it does, in a few words. settings: its settings by name.
       location: the line it comes from: the user's call, or where the user's function is defined.
+      acts_after_update: whether it acts after the update, not on the gradients.
     """
 
     name: str
     settings: Mapping[str, Any]
     location: Location | None = None
+    acts_after_update: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from graphopt.compiler.needed import needed_operations
 from graphopt.compiler.pipeline import optimize
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
-from graphopt.graph.training_info import TrainingOpInfo, training_info
+from graphopt.graph.training_info import StageInfo, TrainingOpInfo, training_info
 from graphopt.graph.variables import Variable
 from graphopt.ir.plan import Batch, Plan
 from graphopt.runtime.session import Session
@@ -90,12 +90,17 @@ def _pipeline(info: TrainingOpInfo, session: Session | None) -> list[dict[str, A
     if info.update_ops:
         steps.append({"stage": "update ops", "settings": {"operations": [op.name for op in info.update_ops]}})
     steps.append({"stage": "gradients", "settings": {"loss": info.loss.name, "variables": len(info.variables)}})
-    steps.extend({"stage": s.name, "settings": {k: _setting(v, session) for k, v in s.settings.items()}} for s in info.stages)
-    steps.append({"stage": f"update by {type(info.optimizer).__name__}", "settings": _hyper_parameters(info, session)})
+    stages = {after: [_stage(s, session) for s in info.stages if s.acts_after_update is after] for after in (False, True)}
+    update = {"stage": f"update by {type(info.optimizer).__name__}", "settings": _hyper_parameters(info, session)}
+    steps += [*stages[False], update, *stages[True]]
     if info.global_step is not None:
         settings = {"variable": _setting(info.global_step, session), "increment": 1 if info.increments_global_step else 0}
         steps.append({"stage": "global step", "settings": settings})
     return steps
+
+
+def _stage(stage: StageInfo, session: Session | None) -> dict[str, Any]:
+    return {"stage": stage.name, "settings": {name: _setting(value, session) for name, value in stage.settings.items()}}
 
 
 def _hyper_parameters(info: TrainingOpInfo, session: Session | None) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class OpDef:
     view_of: str | None
     overwrites: str | None
     passes_slices: bool
+    only_reads: bool
     value_from_types: Callable[..., Any] | None
     fused_kernel: bool
     correctly_rounded: bool
@@ -138,6 +139,7 @@ def define_op(
     view_of: str | None = None,
     overwrites: str | None = None,
     passes_slices: bool = False,
+    only_reads: bool = False,
     value_from_types: Callable[..., Any] | None = None,
     fused_kernel: bool = False,
     correctly_rounded: bool = False,
@@ -176,6 +178,7 @@ def define_op(
       host_only: runs in Python whatever the backend.
       fallible: may raise at run time (or a function of operand types and attributes that says so).
       view_of: the operand whose memory the result may share; overwrites: the operand whose memory may take the result.
+      only_reads: its `discharge` changes no state.
       passes_slices: hands an `IndexedSlices` gradient through unchanged.
       value_from_types: ``value_from_types(*operand_types, **attributes)``: the value where types alone decide it, or None.
       fused_kernel: the kernel is better than the expansion: backends that call kernels keep the op whole.
@@ -225,6 +228,7 @@ def define_op(
         view_of=view_of,
         overwrites=overwrites,
         passes_slices=passes_slices,
+        only_reads=only_reads,
         value_from_types=value_from_types,
         fused_kernel=fused_kernel,
         correctly_rounded=correctly_rounded,

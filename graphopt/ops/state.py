@@ -24,20 +24,20 @@ STATE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf"
 
 variable = define_op(
     "variable(; dtype, shape)",
-    infer=lambda dtype, shape: TensorType(dtype, shape), discharge=lambda ctx, **attributes: ctx.ref(), vjp=(), tf_name="VariableV2",
+    infer=lambda dtype, shape: TensorType(dtype, shape), discharge=lambda ctx, **attributes: ctx.ref(), only_reads=True, vjp=(), tf_name="VariableV2",
     doc="A variable: its result is a reference, which reads and writes take.", ref=f"{STATE}/Variable",
 )  # fmt: skip
 
 read = define_op(
     "read(ref: ref) -> like(ref)",
-    discharge=lambda ctx, ref: ctx.get(ref), vjp=lambda g, out, ref: g, passes_slices=True, tf_name="Identity", default_name="read",
+    discharge=lambda ctx, ref: ctx.get(ref), only_reads=True, vjp=lambda g, out, ref: g, passes_slices=True, tf_name="Identity", default_name="read",
     doc="Return the value of a variable at this point of the run.",
 )  # fmt: skip
 
 
 setting = define_op(
     "setting()", infer=lambda: TensorType(dtypes.float64, ()),
-    discharge=lambda ctx: ctx.get(ctx.ref()), vjp=(), tf_name="Setting",
+    discharge=lambda ctx: ctx.get(ctx.ref()), only_reads=True, vjp=(), tf_name="Setting",
     doc="Return a number that is set from outside while running. It is state that starts with a value and that no operation writes.",
 )  # fmt: skip
 
@@ -100,7 +100,7 @@ value_or = define_op(
 
 is_variable_initialized = define_op(
     "is_variable_initialized(ref: ref)",
-    infer=_optional_type, discharge=lambda ctx, ref: ctx.is_initialized(ref), vjp=NOT_DIFFERENTIABLE, tf_name="IsVariableInitialized",
+    infer=_optional_type, discharge=lambda ctx, ref: ctx.is_initialized(ref), only_reads=True, vjp=NOT_DIFFERENTIABLE, tf_name="IsVariableInitialized",
     doc="Return whether a variable has a value at this point of the run.", ref=f"{STATE}/is_variable_initialized",
 )  # fmt: skip
 
@@ -108,6 +108,7 @@ initialized_value = define_op(
     "initialized_value(ref: ref, initial: same(ref))",
     infer=lambda ref, initial: ref,
     discharge=lambda ctx, ref, initial: ctx.get_or(ref, initial),
+    only_reads=True,
     vjp=(lambda g, out, ref, initial: g, None),
     tf_name="InitializedValue",
     doc="Return a variable's value, or its initial value while it has none.",
@@ -117,6 +118,7 @@ initialized_value = define_op(
 require_value = define_op(
     "require_value(ref: ref) ->",
     discharge=lambda ctx, ref: ctx.check(ctx.get(ref)),
+    only_reads=True,
     vjp=NOT_DIFFERENTIABLE,
     tf_name="AssertInitialized",
     doc="Raise FailedPreconditionError unless a variable has a value at this point of the run.",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphopt import shapes
-from graphopt.errors import ShapeError, invalid_argument
+from graphopt.errors import ShapeError, UnsupportedError, invalid_argument
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE, OpDef, define_op
 from graphopt.ir.samples import case, values
 from graphopt.ir.types import TensorType
@@ -97,6 +97,7 @@ def define_rule(
     *,
     doc: str,
     slots: str = "",
+    free: str = "",
     attributes: str = "",
     gradient: str = "grad",
     signs: dict[str, str] | None = None,
@@ -110,6 +111,8 @@ def define_rule(
       operands: names of the scalars and the gradient, in TensorFlow's order.
       update: ``update(var, *slots, *operands, **attributes)`` gives the new values of the variable and its slots.
       slots: names of the slots, in TensorFlow's order. attributes: attributes with their defaults.
+      free: names of the slots that have shapes of their own, which the rule knows. Rows can't be taken out of them, so that without
+        `all_rows` the sparse op is refused where it is recorded.
       gradient: the name of the gradient among the operands.
       signs: operands that must be "positive", "non-negative" or "non-positive", with TensorFlow's words for them after a ``/``.
       all_rows: the sparse rule where it changes more than the gradient's rows: as `update`, with the indices after the gradient.
@@ -125,7 +128,8 @@ def define_rule(
     tail = f"; {attributes}" if attributes else ""
     at = names.index(gradient)
     with_indices = [*names[: at + 1], "indices", *names[at + 1 :]]
-    checks = _Checks(state, gradient, signs or {})
+    checks = _Checks(state, frozenset(free.split()), gradient, signs or {})
+    has_sparse = all_rows is not None or not free
 
     def dense(ctx: Any, *given: Any, **settings: Any) -> Any:
         references, scalars = given[: len(state)], dict(zip(names, given[len(state) :], strict=True))
@@ -158,7 +162,7 @@ def define_rule(
     )
     sparse_op = define_op(
         f"sparse_apply_{name}({types_of(with_indices)}{tail})",
-        infer=checks.sparse_type(with_indices),
+        infer=checks.sparse_type(with_indices) if has_sparse else _refuse_rows(tf_name, free),
         discharge=sparse,
         vjp=NOT_DIFFERENTIABLE,
         tf_name=f"SparseApply{tf_name}",
@@ -184,11 +188,20 @@ def _with_shape_of(x: Any, y: Any, message: str) -> Any:
     return same_shape(x, y, message=message)
 
 
+def _refuse_rows(tf_name: str, free: str) -> Callable[..., TensorType]:
+    def infer(*types: TensorType, **attributes: Any) -> TensorType:
+        kept = " and ".join(free.split())
+        raise UnsupportedError(f"{tf_name} takes no sparse rows: it keeps {kept} for the whole variable. Give a dense gradient.")
+
+    return infer
+
+
 class _Checks:
     """What the operands of one rule must be, while recording and while running."""
 
-    def __init__(self, state: tuple[str, ...], gradient: str, signs: dict[str, str]) -> None:
+    def __init__(self, state: tuple[str, ...], free: frozenset[str], gradient: str, signs: dict[str, str]) -> None:
         self.state = state
+        self.free = free
         self.gradient = gradient
         self.signs = signs
 
@@ -225,7 +238,7 @@ class _Checks:
     def _operands(self, types: tuple[TensorType, ...], names: list[str]) -> dict[str, TensorType]:
         var, slots = types[0], types[1 : len(self.state)]
         for word, slot in zip(self.state[1:], slots, strict=True):
-            if not shapes.is_compatible(var.shape, slot.shape):
+            if word not in self.free and not shapes.is_compatible(var.shape, slot.shape):
                 pair = shapes.format_shape(var.shape) + " " + shapes.format_shape(slot.shape)
                 raise ShapeError(f"var and {word} do not have the same shape{pair}")
         of = dict(zip(names, types[len(self.state) :], strict=True))

@@ -4,14 +4,20 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights, rnn_cell
+from graphopt.tf1 import slim as slim
 from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
+from graphopt.tf1.contrib_opt import estimator as estimator
+from graphopt.tf1.contrib_opt import opt as opt
 from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
+from graphopt.train import clip, slim_stages
 from graphopt.train.adaptive_clipping import _adaptive_max_norm, adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
+from graphopt.train.create_train_op import create_train_op
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
 from graphopt.train.schedules import sgdr_decay
-from graphopt.train.stages import add_noise, clip_by_norm, multiply_gradients
+from graphopt.train.stages.multiply import multiply_gradients_by_name
+from graphopt.train.stages.noise import add_noise
 
 
 def _defined_in(*modules: ModuleType) -> dict[str, Any]:
@@ -24,6 +30,11 @@ def _defined_in(*modules: ModuleType) -> dict[str, Any]:
     }
 
 
+def _clip_gradients_by_norm(pairs: Any, clip_gradients: Any) -> list[Any]:
+    gradients, variables = zip(*pairs, strict=True)
+    return list(zip(clip.clip_by_global_norm(gradients, clip_gradients)[0], variables, strict=True))
+
+
 # tensorflow/contrib/layers/python/layers/optimizers.py, whose private helpers tests reached into.
 _optimizers = SimpleNamespace(
     OPTIMIZER_CLS_NAMES=OPTIMIZER_CLS_NAMES,
@@ -31,9 +42,9 @@ _optimizers = SimpleNamespace(
     adaptive_clipping_fn=adaptive_clipping_fn,
     optimize_loss=optimize_loss,
     _adaptive_max_norm=_adaptive_max_norm,
-    _add_scaled_noise_to_gradients=add_noise,
-    _clip_gradients_by_norm=clip_by_norm,
-    _multiply_gradients=multiply_gradients,
+    _add_scaled_noise_to_gradients=lambda pairs, scale: add_noise(scale)(pairs),
+    _clip_gradients_by_norm=_clip_gradients_by_norm,
+    _multiply_gradients=lambda pairs, multipliers: multiply_gradients_by_name(multipliers)(pairs),
 )
 
 layers = SimpleNamespace(
@@ -56,6 +67,11 @@ framework = SimpleNamespace(
 )
 
 training = SimpleNamespace(
+    add_gradients_summaries=slim_stages.add_gradients_summaries,
+    clip_gradient_norms=slim_stages.clip_gradient_norms,
+    clip_gradient_norms_fn=slim_stages.clip_gradient_norms_fn,
+    create_train_op=create_train_op,
+    multiply_gradients=slim_stages.multiply_gradients,
     assign_moving_average=assign_moving_average,
     sgdr_decay=sgdr_decay,
     weighted_moving_average=weighted_moving_average,

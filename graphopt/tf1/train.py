@@ -2,6 +2,7 @@
 
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
 from graphopt.graph.training_info import training_info as training_info
+from graphopt.train import stages as stages
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
 from graphopt.train.averages import assign_moving_average as assign_moving_average
 from graphopt.train.averages import weighted_moving_average as weighted_moving_average
@@ -22,6 +23,9 @@ from graphopt.train.optimizers import ProximalAdagradOptimizer as ProximalAdagra
 from graphopt.train.optimizers import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
 from graphopt.train.optimizers import RMSPropOptimizer as RMSPropOptimizer
 from graphopt.train.optimizers import RuleOptimizer as RuleOptimizer
+from graphopt.train.hyper import HyperParameter as HyperParameter
+from graphopt.train.hyper import HyperParameters as HyperParameters
+from graphopt.train.hyper import hyper_parameter as hyper_parameter
 from graphopt.train.schedules import cosine_decay as cosine_decay
 from graphopt.train.schedules import cosine_decay_restarts as cosine_decay_restarts
 from graphopt.train.schedules import exponential_decay as exponential_decay
@@ -32,3 +36,7 @@ from graphopt.train.schedules import noisy_linear_cosine_decay as noisy_linear_c
 from graphopt.train.schedules import piecewise_constant as piecewise_constant
 from graphopt.train.schedules import piecewise_constant_decay as piecewise_constant_decay
 from graphopt.train.schedules import polynomial_decay as polynomial_decay
+from graphopt.train.stages import Stage as Stage
+from graphopt.train.stages import Step as Step
+from graphopt.train.training_op import TrainingOp as TrainingOp
+from graphopt.train.training_op import training_op as training_op

@@ -20,6 +20,9 @@ from graphopt.train.global_step import create_global_step as create_global_step
 from graphopt.train.global_step import get_global_step as get_global_step
 from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
 from graphopt.train.global_step import global_step as global_step
+from graphopt.train.hyper import HyperParameter as HyperParameter
+from graphopt.train.hyper import HyperParameters as HyperParameters
+from graphopt.train.hyper import hyper_parameter as hyper_parameter
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES as OPTIMIZER_CLS_NAMES
 from graphopt.train.optimize_loss import OPTIMIZER_SUMMARIES as OPTIMIZER_SUMMARIES
 from graphopt.train.optimize_loss import optimize_loss as optimize_loss
@@ -45,3 +48,7 @@ from graphopt.train.schedules import noisy_linear_cosine_decay as noisy_linear_c
 from graphopt.train.schedules import piecewise_constant as piecewise_constant
 from graphopt.train.schedules import piecewise_constant_decay as piecewise_constant_decay
 from graphopt.train.schedules import polynomial_decay as polynomial_decay
+from graphopt.train.stages import Stage as Stage
+from graphopt.train.stages import Step as Step
+from graphopt.train.training_op import TrainingOp as TrainingOp
+from graphopt.train.training_op import training_op as training_op

@@ -21,6 +21,7 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops.elementwise import (
+    absolute,
     add,
     cast,
     ceil,
@@ -30,7 +31,9 @@ from graphopt.ops.elementwise import (
     exp,
     floor,
     greater,
+    greater_equal,
     log,
+    maximum,
     minimum,
     multiply,
     negative,
@@ -39,6 +42,7 @@ from graphopt.ops.elementwise import (
     select,
     sqrt,
     subtract,
+    zeros_as,
 )
 from graphopt.ops.random import random_normal
 
@@ -333,9 +337,23 @@ def _even_period(fraction: Any) -> tuple[Any, Any]:
 def _growing_period(fraction: Any, growth: Any) -> tuple[Any, Any]:
     shrink = subtract(1, growth)
     restarts = floor(divide(log(subtract(1, multiply(fraction, shrink))), log(growth)))
+    # The quotient of logarithms may be rounded to just below a whole number where a period begins: see whether the next one has begun.
+    _, next_start = _length_and_start(add(restarts, 1), growth, shrink)
+    has_begun = greater_equal(fraction, multiply(next_start, subtract(1, _rounding(growth, shrink))))
+    restarts = add(restarts, select(has_begun, ones_as(restarts), zeros_as(restarts)))
+    length, start = _length_and_start(restarts, growth, shrink)
+    return restarts, maximum(divide(subtract(fraction, start), length), 0)
+
+
+def _length_and_start(restarts: Any, growth: Any, shrink: Any) -> tuple[Any, Any]:
+    """Return how long the period after so many restarts is, and when it begins, in first periods."""
     length = _power(growth, restarts)
-    before = divide(subtract(1, length), shrink)
-    return restarts, divide(subtract(fraction, before), length)
+    return length, divide(subtract(1, length), shrink)
+
+
+def _rounding(growth: Any, shrink: Any) -> Any:
+    """Return how wrong the start of a period may be, relative to it: 1 - growth and 1 - growthⁱ lose digits where growth is near 1."""
+    return multiply(add(absolute(divide(growth, shrink)), 1), 4 * float(np.finfo(growth.dtype.np).eps))
 
 
 def linear_cosine_decay(

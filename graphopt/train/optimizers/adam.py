@@ -12,9 +12,11 @@ from graphopt.graph.variables import Variable, group
 from graphopt.ops import training
 from graphopt.ops.elementwise import cast, multiply
 from graphopt.ops.update_rule import Rule
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
+@registered("train.AdamOptimizer", sparse="as dense", learning_rate=0.1)
 class AdamOptimizer(RuleOptimizer):
     """Adam: ``m += (g - m)(1-β1); v += (g² - v)(1-β2); w -= lr √(1-β2ᵗ)/(1-β1ᵗ) m / (√v + ε)``.
 

@@ -11,6 +11,7 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.ops import training
 from graphopt.ops.elementwise import add, cast
 from graphopt.ops.update_rule import Rule
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 _RATE = Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate")
@@ -23,6 +24,7 @@ def _check_positive(name: str, value: float) -> None:
         raise ArgumentError(f"{name} must be positive: {value}")
 
 
+@registered("train.AdagradOptimizer", sparse="as dense", learning_rate=0.5)
 class AdagradOptimizer(RuleOptimizer):
     """Adagrad: ``a += g²; w -= lr g / √a``.
 
@@ -71,6 +73,7 @@ class AdagradOptimizer(RuleOptimizer):
         return super().hyper_parameters | {"initial_accumulator_value": self._initial_accumulator_value}
 
 
+@registered("train.ProximalAdagradOptimizer", sparse="only rows", learning_rate=0.5)
 class ProximalAdagradOptimizer(AdagradOptimizer):
     """Adagrad with a proximal step: ``a += g²; η = lr/√a; q = w - η g; w = sign(q) max(|q| - η l1, 0) / (1 + η l2)``.
 
@@ -111,6 +114,7 @@ class ProximalAdagradOptimizer(AdagradOptimizer):
         return training.proximal_adagrad
 
 
+@registered("train.AdagradDAOptimizer", sparse="only rows", learning_rate=0.5)
 class AdagradDAOptimizer(RuleOptimizer):
     """Adagrad with dual averaging: ``G += g; Q += g²; w = -lr sign(G) max(|G| - l1 T, 0) / (l2 T lr + √Q)``, T = global step + 1.
 
@@ -179,6 +183,7 @@ class AdagradDAOptimizer(RuleOptimizer):
         return super()._operands(dtype) | {"global_step": self._next_step}
 
 
+@registered("train.AdadeltaOptimizer", sparse="only rows", learning_rate=1.0, epsilon=1e-3)
 class AdadeltaOptimizer(RuleOptimizer):
     """Adadelta: ``a = ρ a + (1-ρ) g²; u = √(x+ε) / √(a+ε) g; w -= lr u; x = ρ x + (1-ρ) u²``.
 
@@ -218,6 +223,7 @@ class AdadeltaOptimizer(RuleOptimizer):
         return Slot("accum"), Slot("accum_update")
 
 
+@registered("train.RMSPropOptimizer", sparse="only rows", learning_rate=0.01)
 class RMSPropOptimizer(RuleOptimizer):
     """RMSProp: ``s += (g² - s)(1-ρ); m = μ m + lr g / √(s + ε); w -= m``; centred: ``√(s - b² + ε)`` with ``b += (g - b)(1-ρ)``.
 

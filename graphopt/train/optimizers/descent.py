@@ -9,9 +9,11 @@ from graphopt.graph.variables import Variable
 from graphopt.ops import training
 from graphopt.ops.elementwise import multiply
 from graphopt.ops.update_rule import Rule
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
+@registered("train.GradientDescentOptimizer", sparse="as dense", learning_rate=0.05)
 class GradientDescentOptimizer(RuleOptimizer):
     """Gradient descent: ``w -= lr g``.
 
@@ -51,6 +53,7 @@ class GradientDescentOptimizer(RuleOptimizer):
         return self._apply_sparse_duplicate_indices(IndexedSlices(grad, indices), handle)
 
 
+@registered("train.MomentumOptimizer", sparse="only rows", learning_rate=0.05, momentum=0.5)
 class MomentumOptimizer(RuleOptimizer):
     """Gradient descent with momentum: ``a = μ a + g; w -= lr a``, or with Nesterov's look ahead ``w -= lr g + lr μ a``.
 
@@ -101,6 +104,7 @@ class MomentumOptimizer(RuleOptimizer):
         return (Slot("momentum"),)
 
 
+@registered("train.ProximalGradientDescentOptimizer", sparse="only rows", learning_rate=0.05)
 class ProximalGradientDescentOptimizer(RuleOptimizer):
     """Gradient descent with a proximal step: ``q = w - lr g; w = sign(q) max(|q| - lr l1, 0) / (1 + lr l2)``.
 

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from graphopt.errors import ArgumentError
 from graphopt.ops import training
 from graphopt.ops.update_rule import Rule
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 _SHRINKAGE = "_l2_shrinkage_regularization_strength"
 
 
+@registered("train.FtrlOptimizer", sparse="only rows", learning_rate=0.5)
 class FtrlOptimizer(RuleOptimizer):
     """FTRL-proximal, which makes weights exactly 0 by an L1 penalty.
 

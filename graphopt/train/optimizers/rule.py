@@ -97,13 +97,23 @@ class RuleOptimizer(Optimizer):
         value = fill(shape_of(var.initialized_value()), np.array(slot.start, var.dtype.np))
         return self._get_or_make_slot(var, value, slot.name, scope)
 
-    def _prepare(self) -> None:
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters in the default graph, unless they are there.
+
+        Args:
+          global_step: what a schedule is called with.
+        """
         known = self._state_in(get_default_graph()).hypers
-        self._casts: dict[tuple[str, DType], Tensor] = {}
         for hyper in self.hypers:
             given = getattr(self, hyper.given)
             if hyper.name not in known or known[hyper.name].given is not given:
-                known[hyper.name] = hyper_parameter(given, hyper.name, step=self._step, allowed=hyper.allowed)
+                known[hyper.name] = hyper_parameter(given, hyper.name, step=global_step, allowed=hyper.allowed)
+
+    def _prepare(self) -> None:
+        self.prepare_hyper(self._step)
+        self._casts: dict[tuple[str, DType], Tensor] = {}
+        for hyper in self.hypers:
+            given = getattr(self, hyper.given)
             # As TensorFlow has it for those who take it from here: a number as float32.
             setattr(self, hyper.tensor, self._hyper(hyper, _type_of(given)))
 

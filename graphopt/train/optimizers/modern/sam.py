@@ -1,0 +1,197 @@
+"""Sharpness-aware minimization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphopt import dtypes
+from graphopt.errors import ArgumentTypeError
+from graphopt.graph.graph import get_default_graph
+from graphopt.graph.indexed_slices import IndexedSlices
+from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.scopes import name_scope
+from graphopt.graph.variables import Variable, assign, group
+from graphopt.ops.elementwise import add_n, cast, equal, greater, logical_not, select, sqrt, square, zeros_as
+from graphopt.ops.reduce import reduce_sum
+from graphopt.ops.step_rule import compute_type, dense_gradient
+from graphopt.train.hyper import NON_NEGATIVE, HyperParameters, check_hyper, hyper_parameter
+from graphopt.train.optimizers.base import Optimizer, Pair
+from graphopt.train.optimizers.descent import GradientDescentOptimizer
+from graphopt.train.optimizers.modern.base import check_whole_number, write
+from graphopt.train.optimizers.modern.guards import apply_member, create_member_slots, write_only_if
+from graphopt.train.optimizers.registry import registered
+
+
+def _descent_with_sam(learning_rate: Any, rho: Any = 0.05, sync_period: int = 2) -> SAM:
+    return SAM(GradientDescentOptimizer(learning_rate), rho, sync_period)
+
+
+class SAM(Optimizer):
+    """Sharpness-aware minimization: the gradient is taken where the loss is worse, a step of length ρ up the slope.
+
+    `apply_gradients`, and `minimize` with a tensor, take turns: in ``sync_period - 1`` runs the variables climb by ``ρ g / ‖g‖``, in the
+    next they go back to where they were, and the optimizer makes its step with the gradient from above. `minimize` with a function
+    that records the loss does all of that in one run: it calls the function ``sync_period`` times.
+
+    Args:
+      optimizer: the optimizer that makes the steps. rho: the length of a climb: a number, scalar tensor, schedule of the number of
+        steps made since the last return, or function.
+      sync_period: number of gradients for each step of the optimizer. name: name of the training operation and the slots.
+
+    Raises:
+      TypeError: for an optimizer that is none of ``tf.train``. ValueError: for a wrong rho or sync_period.
+
+    Source: Foret et al. 2021, https://arxiv.org/abs/2010.01412; optax.contrib.sam.
+
+    Example:
+      >>> w = tf.Variable([3.0, -4.0])
+      >>> step = tf.optimizers.SAM(tf.train.GradientDescentOptimizer(0.25), rho=1.0).minimize(lambda: tf.reduce_sum(w * w))
+      >>> with tf.Session() as session:
+      ...     session.run(tf.global_variables_initializer())
+      ...     session.run(step)
+      ...     print(session.run(w).round(3))
+      [ 1.2 -1.6]
+    """
+
+    def __init__(self, optimizer: Optimizer, rho: Any = 0.05, sync_period: int = 2, name: str = "SAM") -> None:
+        super().__init__(False, name)
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentTypeError(f"SAM needs an optimizer of tf.train or tf.optimizers, got {optimizer!r}.")
+        self._optimizer = optimizer
+        self._rho = check_hyper(rho, "rho", NON_NEGATIVE)
+        self._sync_period = check_whole_number(sync_period, "sync_period", 1)
+
+    # --- the two ways ------------------------------------------------------------------------------------------------------
+
+    def minimize(
+        self,
+        loss: Any,
+        global_step: Any = None,
+        var_list: Any = None,
+        gate_gradients: int = Optimizer.GATE_OP,
+        aggregation_method: int | None = None,
+        colocate_gradients_with_ops: bool = False,
+        name: str | None = None,
+        grad_loss: Any = None,
+    ) -> Operation:
+        """Return an operation that makes one step, or one part of it, as the class says.
+
+        Args:
+          loss: a tensor, or a function without arguments that records the loss and gives it. The other arguments: as `Optimizer`.
+        """
+        ways = {
+            "var_list": var_list,
+            "gate_gradients": gate_gradients,
+            "aggregation_method": aggregation_method,
+            "colocate_gradients_with_ops": colocate_gradients_with_ops,
+            "grad_loss": grad_loss,
+        }
+        if not callable(loss) or isinstance(loss, Tensor | Variable):
+            return super().minimize(loss, global_step=global_step, name=name, **ways)
+        return self._minimize_in_one_run(lambda: self.compute_gradients(loss, **ways), global_step, name or self._name)
+
+    def _minimize_in_one_run(self, gradients: Callable[[], list[Pair]], global_step: Any, name: str) -> Operation:
+        graph = get_default_graph()
+        pairs = gradients()
+        with name_scope(f"{name}_climb"):
+            self._prepare_rho(np.int64(0))
+            variables = [v for gradient, v in pairs if gradient is not None]
+            starts = [v.value() for v in variables]
+            for _ in range(self._sync_period - 1):
+                with graph.control_dependencies(self._climb(pairs)):
+                    pairs = gradients()
+            returned = [assign(v, start) for v, start in zip(variables, starts, strict=True)]
+        with graph.control_dependencies(returned):
+            return self._optimizer.apply_gradients(pairs, global_step=global_step, name=name)
+
+    def _create_slots(self, var_list: Sequence[Variable]) -> None:
+        for v in var_list:
+            self._zeros_slot(v, "start", self._name)
+        assert self._turn is not None
+        create_member_slots(self._optimizer, var_list)
+
+    @property
+    def _turn(self) -> Variable:
+        """How many climbs the variables have made since the optimizer's last step, an int64 variable."""
+        return self._create_non_slot_variable(np.int64(0), f"{self._name}/climbs")
+
+    def _prepare(self) -> None:
+        self._climbs = self._turn.value()
+        self._prepare_rho(self._climbs)
+        self._pairs: list[Pair] = []
+
+    def _prepare_rho(self, climbs: Any) -> None:
+        known = self._state_in(get_default_graph()).hypers
+        if "rho" not in known or known["rho"].kind != "number":
+            known["rho"] = hyper_parameter(self._rho, "rho", step=climbs, allowed=NON_NEGATIVE)
+
+    def _update(self, gradient: Any, variable: Variable) -> Any:
+        self._pairs.append((gradient, variable))
+        return gradient
+
+    def _finish(self, update_ops: list[Any], name_scope: str) -> Any:
+        is_first, is_last = equal(self._climbs, np.int64(0)), equal(self._climbs, np.int64(self._sync_period - 1))
+        variables = [v for _, v in self._pairs]
+        starts = [self._start(v) for v in variables]
+        with write_only_if(is_first):
+            kept = [assign(start, v.value()) for start, v in zip(starts, variables, strict=True)]
+        with write_only_if(logical_not(is_last)):
+            climbed = self._climb(self._pairs)
+        with write_only_if(is_last):
+            returned = [assign(v, start.value()) for start, v in zip(starts, variables, strict=True)]
+            with get_default_graph().control_dependencies(returned):
+                stepped = apply_member(self._optimizer, self._pairs, self._step)
+        turned = assign(self._turn, select(is_last, np.int64(0), self._climbs + np.int64(1)))
+        return group(*update_ops, *kept, *climbed, *returned, stepped, turned, name=name_scope)
+
+    def _start(self, variable: Variable) -> Variable:
+        slot = self.get_slot(variable, "start")
+        assert slot is not None
+        return slot
+
+    def _climb(self, pairs: list[Pair]) -> list[Tensor]:
+        """Record a step of length ρ up the slope."""
+        dense = [(cast(_dense(gradient, v), compute_type(v.dtype)), v) for gradient, v in pairs if gradient is not None]
+        norm = sqrt(add_n([cast(reduce_sum(square(gradient)), dtypes.float64) for gradient, _ in dense]))
+        is_slope = greater(norm, zeros_as(norm))
+        # Where there is no slope there is no way up.
+        scale = select(is_slope, self._state_in(get_default_graph()).hypers["rho"].tensor / select(is_slope, norm, np.float64(1.0)), 0.0)
+        return [write(v, cast(v.value(), gradient.dtype) + gradient * cast(scale, gradient.dtype)) for gradient, v in dense]
+
+    # --- what is inside ------------------------------------------------------------------------------------------------------
+
+    def variables(self) -> list[Variable]:
+        """Return what this optimizer and the one inside keep in the default graph, sorted by name."""
+        return sorted([*super().variables(), *self._optimizer.variables()], key=lambda v: v.name)
+
+    def get_slot(self, var: Any, name: str) -> Variable | None:
+        """Return the slot of that name of a variable, here or inside, or None."""
+        own = super().get_slot(var, name)
+        return own if own is not None else self._optimizer.get_slot(var, name)
+
+    def get_slot_names(self) -> list[str]:
+        """Return the names of the slots, here and inside, sorted."""
+        return sorted({*super().get_slot_names(), *self._optimizer.get_slot_names()})
+
+    @property
+    def hyper(self) -> HyperParameters:
+        """The hyper-parameters of both: ``rho``, and those of the optimizer inside by their own names."""
+        return HyperParameters({**self._optimizer.hyper.parameters, **super().hyper.parameters})
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The hyper-parameters as they were given, by name."""
+        return {**self._optimizer.hyper_parameters, "rho": self._rho, "sync_period": self._sync_period}
+
+
+def _dense(gradient: Any, variable: Variable) -> Any:
+    if isinstance(gradient, IndexedSlices):
+        return dense_gradient(gradient.values, gradient.indices, variable)
+    return gradient
+
+
+# The list of optimizers makes each from numbers alone.
+registered("optimizers.SAM", sparse="as dense", learning_rate=0.1)(_descent_with_sam)

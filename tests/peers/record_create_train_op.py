@@ -1,0 +1,56 @@
+"""Records the programs of `cases_create_train_op.py` on tf_slim, or replays the recorded ones on it.
+
+Needs an environment of its own (graphopt is not imported); it writes `create_train_op.json.gz` beside this file:
+
+    python -m pip install tensorflow-cpu==2.21.0 tf-keras==2.21.0 tf-slim==1.1.0
+    python tests/peers/record_create_train_op.py            # --check compares with what is recorded instead of writing it
+"""
+
+from __future__ import annotations
+
+import os
+import pprint
+import sys
+from typing import Any
+
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", TF_USE_LEGACY_KERAS="1", CUDA_VISIBLE_DEVICES="")
+
+import tensorflow
+from tensorflow.python.framework import indexed_slices, ops, tensor
+
+ops.Tensor, ops.IndexedSlices = tensor.Tensor, indexed_slices.IndexedSlices  # where tf_slim 1.1.0 looks for them
+from cases_create_train_op import PROGRAMS  # noqa: E402
+from peer_compare import tree_differences  # noqa: E402
+from peer_store import decode, encode, load, save  # noqa: E402
+from tf_slim import learning  # noqa: E402
+from tf_slim.training import training  # noqa: E402
+
+FILE = "create_train_op.json.gz"
+
+
+def record(tf: Any) -> dict[str, Any]:
+    """What each program gives in a graph of its own."""
+    seen = {}
+    for name, run in PROGRAMS.items():
+        with tf.Graph().as_default():
+            seen[name] = run(tf, learning, training)
+    return seen
+
+
+def main(arguments: list[str]) -> int:
+    tf = tensorflow.compat.v1
+    tf.disable_v2_behavior()
+    tf.logging.set_verbosity(tf.logging.FATAL)
+    seen = record(tf)
+    if "--show" in arguments:
+        pprint.pprint(seen, width=140)
+    stored = load(FILE) if "--check" in arguments else {k: decode(encode(v)) for k, v in seen.items()}
+    problems = [f"{name}: {d}" for name, got in seen.items() for d in tree_differences(got, stored[name], None, None)]
+    print(*problems, f"{len(seen)} programs, {len(problems)} differences", sep="\n")
+    if "--check" not in arguments and not problems:
+        print(f"written: {save(FILE, f'tensorflow {tensorflow.__version__}, tf_slim 1.1.0', seen).stat().st_size} bytes")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
