@@ -41,10 +41,14 @@ def _adam(var: Any, m: Any, v: Any, lr: Any, rest_1: Any, rest_2: Any, epsilon: 
     return var - m * lr / (sqrt(v) + epsilon), m, v
 
 
+def _average_of_all_rows(average: Any, rest: Any, rows: Any, indices: Any) -> Any:
+    """Return an average that decays in every row and takes in some rows."""
+    average = average - average * rest
+    return rows_update(average, indices, take_rows(average, indices) + rows * rest)
+
+
 def _moments_of_all_rows(m: Any, v: Any, rest_1: Any, rest_2: Any, grad: Any, indices: Any) -> tuple[Any, Any]:
-    m, v = m - m * rest_1, v - v * rest_2
-    m = rows_update(m, indices, take_rows(m, indices) + grad * rest_1)
-    return m, rows_update(v, indices, take_rows(v, indices) + grad * grad * rest_2)
+    return _average_of_all_rows(m, rest_1, grad, indices), _average_of_all_rows(v, rest_2, grad * grad, indices)
 
 
 def _adam_rows(var: Any, m: Any, v: Any, lr: Any, rest_1: Any, rest_2: Any, epsilon: Any, grad: Any, indices: Any) -> tuple[Any, ...]:
@@ -127,12 +131,34 @@ def _nadam(
     return var - ahead * lr / (sqrt(v / correction) + epsilon), m, v
 
 
+def _nadam_rows(
+    var: Any,
+    m: Any,
+    v: Any,
+    lr: Any,
+    rest_1: Any,
+    rest_2: Any,
+    gradient_share: Any,
+    average_share: Any,
+    correction: Any,
+    epsilon: Any,
+    grad: Any,
+    indices: Any,
+) -> tuple[Any, ...]:
+    # The averages of all rows decay, but only those with a gradient move.
+    m, v = _moments_of_all_rows(m, v, rest_1, rest_2, grad, indices)
+    ahead = grad * gradient_share + take_rows(m, indices) * average_share
+    step = ahead * lr / (sqrt(take_rows(v, indices) / correction) + epsilon)
+    return rows_update(var, indices, take_rows(var, indices) - step), m, v
+
+
 nadam = define_rule(
     "legacy_nadam",
     "LegacyNadam",
     "lr rest_1 rest_2 gradient_share average_share correction epsilon grad",
     _nadam,
     slots="m v",
+    all_rows=_nadam_rows,
     doc="m += (g - m)(1-β1); v += (g² - v)(1-β2); w -= lr (a g + b m) / (√(v/c) + ε), a, b and c from Nesterov's momentum schedule.",
     ref="Dozat 2015, http://cs229.stanford.edu/proj2015/054_report.pdf",
 )
@@ -153,6 +179,18 @@ def _centered_rms(var: Any, rms: Any, mg: Any, lr: Any, rest: Any, epsilon: Any,
     rms = rms + (grad * grad - rms) * rest
     mg = mg + (grad - mg) * rest
     return var - grad * lr / (sqrt(_spread(rms, mg)) + epsilon), rms, mg
+
+
+def _rms_rows(var: Any, rms: Any, lr: Any, rest: Any, epsilon: Any, grad: Any, indices: Any) -> tuple[Any, ...]:
+    rms = _average_of_all_rows(rms, rest, grad * grad, indices)
+    step = grad * lr / (sqrt(take_rows(rms, indices)) + epsilon)
+    return rows_update(var, indices, take_rows(var, indices) - step), rms
+
+
+def _centered_rms_rows(var: Any, rms: Any, mg: Any, lr: Any, rest: Any, epsilon: Any, grad: Any, indices: Any) -> tuple[Any, ...]:
+    mg, rms = _moments_of_all_rows(mg, rms, rest, rest, grad, indices)
+    step = grad * lr / (sqrt(_spread(take_rows(rms, indices), take_rows(mg, indices))) + epsilon)
+    return rows_update(var, indices, take_rows(var, indices) - step), rms, mg
 
 
 def _rms_momentum(var: Any, rms: Any, mom: Any, lr: Any, rest: Any, epsilon: Any, momentum: Any, grad: Any) -> tuple[Any, ...]:
@@ -177,6 +215,7 @@ rmsprop = define_rule(
     "lr rest epsilon grad",
     _rms,
     slots="rms",
+    all_rows=_rms_rows,
     doc="s += (g² - s)(1-ρ); w -= lr g / (√s + ε).",
     ref=_RMSPROP,
 )
@@ -186,6 +225,7 @@ centered_rmsprop = define_rule(
     "lr rest epsilon grad",
     _centered_rms,
     slots="rms mg",
+    all_rows=_centered_rms_rows,
     doc="s += (g² - s)(1-ρ); b += (g - b)(1-ρ); w -= lr g / (√(s - b²) + ε).",
     ref=_RMSPROP,
 )

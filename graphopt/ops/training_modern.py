@@ -198,8 +198,9 @@ def _rprop(
     shrunk = minimum(maximum(step_size * eta_minus, smallest), largest)
     turned, agrees = less(agreement, zeros_as(agreement)), greater(agreement, zeros_as(agreement))
     step_size = select(agrees, grown, select(turned, shrunk, step_size))
-    change = select(turned, zeros_as(grad), step_size * sign(grad))
-    return var - change, step_size, change
+    # As optax does it, a run makes the step that the run before found.
+    change = select(turned, zeros_as(grad), previous)
+    return var - change, step_size, select(turned, zeros_as(grad), step_size * sign(grad))
 
 
 rprop = define_step_rule(

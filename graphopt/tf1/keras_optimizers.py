@@ -2,10 +2,13 @@
 
 from types import SimpleNamespace
 
-from graphopt.train.keras import schedules as schedules
+from graphopt.tf1 import keras_experimental as experimental
+from graphopt.tf1 import keras_legacy as legacy
+from graphopt.tf1 import keras_schedules as schedules
 from graphopt.train.keras.identify import deserialize as deserialize
 from graphopt.train.keras.identify import get as get
 from graphopt.train.keras.identify import serialize as serialize
+from graphopt.train.keras.legacy import convert_to_legacy_optimizer as convert_to_legacy_optimizer
 from graphopt.train.keras.optimizer import Optimizer as Optimizer
 from graphopt.train.keras.optimizers import SGD as SGD
 from graphopt.train.keras.optimizers import Adadelta as Adadelta
@@ -35,3 +38,5 @@ experimental = SimpleNamespace(
     RMSprop=RMSprop,
     SGD=SGD,
 )
+
+__all__ = ["experimental", "legacy", "schedules"]

@@ -26,8 +26,12 @@ def check_any_gradient(loss: Tensor, computed: Iterable[tuple[Any, Any]], pairs:
     names = [str(v) for _, v in final]
     if any(gradient is not None for gradient, _ in found):
         raise ArgumentError(f"No gradients provided for any variable: {names}. The stages have removed all of them.")
-    reasons = [f"{v.name}: {why_no_gradient(loss, v)}" for _, v in final]
-    raise ArgumentError(lines(f"No gradients provided for any variable: {names}.", *reasons))
+    raise ArgumentError(lines(f"No gradients provided for any variable: {names}.", *reasons_for(loss, [v for _, v in final])))
+
+
+def reasons_for(loss: Tensor, variables: Iterable[Any]) -> list[str]:
+    """Return for each variable a line that says why the loss gives it no gradient."""
+    return [f"{v.name}: {why_no_gradient(loss, v)}" for v in variables]
 
 
 def why_no_gradient(loss: Tensor, variable: Any) -> str:
@@ -84,7 +88,9 @@ def _nearest_cut(loss: Tensor, between: set[Operation]) -> Operation | None:
 
 
 def _is_cut(operation: Operation, place: int, operand: Tensor) -> bool:
+    if not operand.dtype.is_floating:
+        return False  # the cut lies behind, where numbers became whole
     rule = operation.opdef.vjp
-    if rule is NOT_DIFFERENTIABLE or not operand.dtype.is_floating:
+    if rule is NOT_DIFFERENTIABLE or not any(out.dtype.is_floating for out in operation.outputs):
         return True
     return isinstance(rule, tuple) and place < len(rule) and rule[place] in (None, NOT_DIFFERENTIABLE)

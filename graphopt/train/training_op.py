@@ -71,7 +71,7 @@ class Assembly:
         self.stages: list[StageInfo] = []
         self.computed: Pairs = []
         self.pairs: Pairs = []
-        self.clipped_from: Pairs = []
+        self.clipped_from: Pairs | None = None
 
     def compute(self, stages: Iterable[Stage], variables: Any, **options: Any) -> None:
         """Compute the gradients of the loss, scaled by the stages that do so."""
@@ -89,6 +89,8 @@ class Assembly:
     def run(self, stages: Iterable[Stage]) -> None:
         """Put the pairs through stages."""
         for stage in stages:
+            if stage.clips and self.clipped_from is None:
+                self.clipped_from = list(self.pairs)
             with self.summaries.watch(f"in the stage '{stage.name}'"):
                 self.pairs = stage(self.pairs, self.step)
             self.stages.append(stage.info)
@@ -269,7 +271,7 @@ def describe(
     assert isinstance(train_op, TrainingOp)
     state = train_op.graph.state
     state.setdefault("training_hyper", {})[train_op] = HyperParameters(assembly.hypers(given))
-    pairs_before = assembly.clipped_from or assembly.computed
+    pairs_before = assembly.pairs if assembly.clipped_from is None else assembly.clipped_from
     state.setdefault("training_stats", {})[train_op] = Statistics(
         name, pairs_before, assembly.pairs, before, assembly.step.counters, rate_of(optimizer, given, assembly.global_step)
     )

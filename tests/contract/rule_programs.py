@@ -29,7 +29,9 @@ def _input(name: str, dtype: str, shape: tuple[int, ...]) -> Node:
 
 
 def _candidates(name: str) -> list[Node]:
-    """Return what a pattern variable may stand for."""
+    """Return what a pattern variable may stand for; one called `i` stands for rows of another."""
+    if name == "i":
+        return [constant_node(np.array([0, 1], np.int32))]
     inputs = [_input(name, dtype, shape) for dtype in _TYPES for shape in _SHAPES]
     vectors = [constant_node(np.array(v, np.int32)) for v in ([2, 3], [3], [6], [3, 2], [1, 3, 1])]
     numbers = [constant_node(np.array(v, t)) for t in (np.float32, np.float64, np.float16) for v in (0.25, 3.0)]
@@ -73,6 +75,20 @@ def _slots(pattern: Any) -> tuple[list[str], list[tuple[Pattern, str]]]:
     return variables, captured
 
 
+def _allowed_types(pattern: Any, name: str) -> set[Any]:
+    """Return the element types that all places at which a variable stands allow."""
+    allowed = set(dtypes.ALL)
+    pending = [pattern]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, Pattern) and current.op is not None:
+            for place, operand in enumerate(current.operands):
+                if isinstance(operand, Pattern) and operand.op is None and operand.name == name:
+                    allowed &= set(current.op.parameter_of(place).allowed)
+                pending.append(operand)
+    return allowed
+
+
 def _build(pattern: Any, nodes: dict[str, Node], attributes: dict[tuple[int, str], Any]) -> Any:
     if not isinstance(pattern, Pattern):
         return pattern
@@ -89,7 +105,8 @@ def programs_for(rule: Rule) -> list[tuple[Program, Program]]:
 
 def _firing(rule: Rule) -> Iterator[tuple[Program, Program]]:
     variables, captured = _slots(rule.pattern)
-    choices = [_candidates(name) for name in variables]
+    allowed = {name: _allowed_types(rule.pattern, name) for name in variables}
+    choices = [[node for node in _candidates(name) if node.dtype in allowed[name]] for name in variables]
     values = [_attribute_values(p.op, key) for p, key in captured]  # type: ignore[arg-type]
     places = [(id(p), key) for p, key in captured]
     seen: set[Any] = set()

@@ -78,14 +78,14 @@ def test_the_rule_keeps_types_and_invariants(rule: Rule) -> None:
 # --- numbers -------------------------------------------------------------------------------------------------------------
 
 
-def feed_for(node: Node, random: np.random.Generator, *, special: bool) -> Any:
+def feed_for(node: Node, random: np.random.Generator, *, special: bool, largest: int = 9) -> Any:
     shape, dtype = node.shape, node.dtype
     if dtype.is_floating:
         array = random.choice(SPECIAL, shape) if special else random.standard_normal(shape)
     elif dtype.is_bool:
         array = random.random(shape) < 0.5
     else:
-        array = random.integers(*((dtype.min, dtype.max) if special else (0, 9)), shape, dtype=dtype.np, endpoint=True)
+        array = random.integers(*((dtype.min, dtype.max) if special else (0, largest)), shape, dtype=dtype.np, endpoint=True)
     with np.errstate(all="ignore"):
         return np.asarray(array).astype(dtype.np)[()]
 
@@ -100,11 +100,11 @@ def check_numbers(rule: Rule) -> None:
     for before, after in PROGRAMS[rule.name]:
         for i in range(ROUNDS):
             special = i % 2 == 1 and "finite" not in rule.numerics
-            named = {n.attributes["name"]: feed_for(n, random, special=special) for n in before.inputs()}
+            named = {n.attributes["name"]: feed_for(n, random, special=special, largest=9 if i else 1) for n in before.inputs()}
             for backend in BACKENDS.values():
                 try:
                     (old,) = backend(before, named)
-                except InvalidArgumentError:
+                except (InvalidArgumentError, IndexError):  # rows that `checked_rows` would have refused before
                     continue
                 (new,) = backend(after, named)
                 check_pair(rule, before, named, old, new)

@@ -18,6 +18,7 @@ from graphopt.ops import array, elementwise
 from graphopt.ops.broadcast import broadcast_to, fill
 from graphopt.ops.control import ensure_shape, placeholder_with_default
 from graphopt.ops.linalg import matmul_op
+from graphopt.ops.state import rows_subtract, rows_update
 
 SPECIAL = np.float32([[0.0, -0.0, 1.0, -1.0], [np.inf, -np.inf, np.nan, 1e-42], [3.4e38, -1e-30, 0.1, 7.0]])
 
@@ -29,6 +30,7 @@ def array_input(name: str, dtype: Any = dtypes.float32, shape: tuple[int, ...] =
 X, Y = array_input("x"), array_input("y")
 WHOLE = array_input("n", dtypes.int32)
 TRUTH = array_input("c", dtypes.bool_)
+ONE_TRUTH = array_input("t", dtypes.bool_, ())
 
 
 def shape_of(*sizes: int) -> Node:
@@ -60,6 +62,12 @@ PROGRAMS: dict[str, Callable[[], Node]] = {
     "select-true": lambda: elementwise.select(True, X, Y),
     "select-false": lambda: elementwise.select(False, X, Y),
     "select-same": lambda: elementwise.select(TRUTH, X, X),
+    "choose-updated-rows": lambda: elementwise.select(
+        ONE_TRUTH, rows_update(X, constant_node(np.int32([2, 0])), array_input("r", shape=(2, 4))), X
+    ),
+    "choose-subtracted-rows": lambda: elementwise.select(
+        ONE_TRUTH, rows_subtract(X, constant_node(np.int32([2, 2])), array_input("r", shape=(2, 4))), X
+    ),
     "cast-to-itself": lambda: elementwise.cast_op(X, dtype=dtypes.float32),
     "cast-through-wider": lambda: elementwise.cast_op(elementwise.cast_op(X, dtype=dtypes.float64), dtype=dtypes.float32),
     "identity": lambda: array.identity(X),
@@ -94,6 +102,8 @@ MUST_STAY: dict[str, Callable[[], Node]] = {
     "transpose-nothing": lambda: array.transpose_op(X, perm=(1, 0)),
     "multiply-by-one": lambda: elementwise.multiply(X, 1.0000001),
     "select-repeated-value": lambda: elementwise.select(TRUTH, X, Y),
+    "choose-updated-rows": lambda: elementwise.select(TRUTH, rows_update(X, np.int32([2]), array_input("r", shape=(1, 4))), X),
+    "choose-subtracted-rows": lambda: elementwise.select(ONE_TRUTH, rows_subtract(X, np.int32([2]), array_input("r", shape=(1, 4))), Y),
     "root-of-square": lambda: elementwise.sqrt(elementwise.multiply(X, Y)),
 }
 

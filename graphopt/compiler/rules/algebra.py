@@ -29,7 +29,9 @@ from graphopt.ops.elementwise import (
     subtract,
     zeros_as,
 )
+from graphopt.ops.gradient_rows import take_rows
 from graphopt.ops.linalg import matmul_op
+from graphopt.ops.state import rows_subtract, rows_update
 
 # --- arithmetic ----------------------------------------------------------------------------------------------------------
 
@@ -71,6 +73,20 @@ rule("select-true", "exact", lambda x, y: select(True, x, y), lambda x, y: x)
 rule("select-false", "exact", lambda x, y: select(False, x, y), lambda x, y: y)
 rule("select-same", "exact", lambda c, x: select(c, x, x), lambda c, x: x)
 rule("cast-to-itself", "exact", lambda x: cast_op(x, dtype=AnyAttribute("dtype")), lambda x, dtype: x if x.dtype is dtype else None)
+
+
+# A guarded write of some rows chooses between rows, not between whole variables.
+def _keep_rows(p: Node, x: Node, i: Node, r: Node) -> Node | None:
+    is_plain = p.shape == () and i.shape is not None and len(i.shape) == 1 and r.shape != ()
+    return rows_update(x, i, select(p, r, take_rows(x, i))) if is_plain else None
+
+
+def _nothing_taken(p: Node, x: Node, i: Node, r: Node) -> Node | None:
+    return rows_subtract(x, i, select(p, r, zeros_as(r))) if p.shape == () and not x.dtype.is_bool else None
+
+
+rule("choose-updated-rows", "exact", lambda p, x, i, r: select(p, rows_update(x, i, r), x), _keep_rows)
+rule("choose-subtracted-rows", "exact", lambda p, x, i, r: select(p, rows_subtract(x, i, r), x), _nothing_taken)
 
 
 def _cast_through_wider(x: Node, middle: Any, dtype: Any) -> Node | None:

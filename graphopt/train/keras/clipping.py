@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from graphopt.ops.gradient_rows import sum_duplicate_rows
 from graphopt.ops.reduce import l2_loss
 from graphopt.train.clip import clip_by_global_norm, clip_by_norm, clip_by_value
 from graphopt.train.hyper import HyperParameter
+from graphopt.train.keras.hyper_arguments import warn_user
 
 # In the order of the legacy optimizers; the first of Keras 2.15's order is `FIRST_WINS`.
 ALL_IN_ORDER = ("clipvalue", "clipnorm", "global_clipnorm")
@@ -54,11 +54,9 @@ def chosen_clips(active: Sequence[str], meaning: str) -> list[str]:
         return [name for name in ALL_IN_ORDER if name in active]
     ordered = [name for name in FIRST_WINS if name in active]
     for ignored in ordered[1:]:
-        warnings.warn(
+        warn_user(
             f"`{ignored}` is ignored, because `{ordered[0]}` is set and the first clip wins, as in Keras 2.15. "
-            'clipping="all" does all of them, clipping="one" refuses two.',
-            UserWarning,
-            stacklevel=2,
+            'clipping="all" does all of them, clipping="one" refuses two.'
         )
     return ordered[:1]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
+from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, user_location
 from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
 from graphopt.train.hyper import ANY_NUMBER, NON_NEGATIVE, HyperParameter, HyperParameters, Range, check_hyper, hyper_parameter, takes_step
@@ -178,3 +179,9 @@ def check_no_unknown(unknown: Iterable[str], known: Iterable[str], what: str) ->
         near = difflib.get_close_matches(word, list(known), n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
         raise ArgumentTypeError(f"{word} is not a valid argument of {what}, kwargs should be empty for `optimizer_experimental`.{hint}")
+
+
+def warn_user(message: str) -> None:
+    """Warn of something at the user's line."""
+    where = user_location()
+    warnings.warn_explicit(message, UserWarning, where.filename, where.line)

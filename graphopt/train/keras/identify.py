@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphopt.errors import ArgumentError
-from graphopt.train.keras import optimizers
+from graphopt.train.keras import legacy, optimizers
 from graphopt.train.keras.built_in import MODULE, BuiltInOptimizer
 from graphopt.train.keras.optimizer import Optimizer
 from graphopt.train.keras.serialization import (
@@ -17,6 +17,7 @@ from graphopt.train.keras.serialization import (
     serialize_legacy_object,
 )
 
+_LEGACY = f"{MODULE}.legacy"
 # Every name that `get` knows, without regard to case.
 _CLASSES: dict[str, Any] = {
     name.lower(): cls for name, cls in vars(optimizers).items() if isinstance(cls, type) and issubclass(cls, BuiltInOptimizer)
@@ -39,7 +40,7 @@ def get(identifier: Any, **kwargs: Any) -> Any:
 
     Source: ``keras/optimizers/__init__.py``.
     """
-    if isinstance(identifier, Optimizer):
+    if isinstance(identifier, Optimizer | legacy.Optimizer):
         return identifier
     if isinstance(identifier, Mapping):
         return deserialize(identifier, **kwargs)
@@ -81,7 +82,8 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     """Return the optimizer that `serialize` described, in either format.
 
     Args:
-      config: the dictionary; it stays as it is. The name of a class of Keras may be written in any case.
+      config: the dictionary; it stays as it is. The name of a class of Keras may be written in any case. One that has no module, and no
+        ``"is_legacy_optimizer": False`` in its configuration, stands for an optimizer of `legacy` where there is one of that name.
       custom_objects: optimizers and schedules of one's own, by the names of their classes.
       use_legacy_format: raise what Keras's older function raises.
 
@@ -99,6 +101,13 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     name = config.get("class_name") if isinstance(config, Mapping) else None
     if isinstance(name, str) and name.lower() in _CLASSES and name not in (custom_objects or {}):
         config = {**config, "class_name": _CLASSES[name.lower()].__name__}
+    module = _LEGACY if _means_legacy(config) else MODULE
     if use_legacy_format:
-        return deserialize_legacy_object(config, MODULE, custom_objects, "optimizer")
-    return deserialize_keras_object(config, MODULE, custom_objects)
+        return deserialize_legacy_object(config, module, custom_objects, "optimizer")
+    return deserialize_keras_object(config, module, custom_objects)
+
+
+def _means_legacy(config: Any) -> bool:
+    """Tell whether a dictionary without a module stands for an older optimizer: as in Keras, unless it says the contrary."""
+    inner = config.get("config") if isinstance(config, Mapping) and config.get("module") is None else None
+    return isinstance(inner, Mapping) and bool(inner.get("is_legacy_optimizer", True))

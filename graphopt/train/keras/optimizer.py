@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -25,10 +24,10 @@ from graphopt.train.hyper import ANY_NUMBER, FRACTION, NON_NEGATIVE, check_learn
 from graphopt.train.keras import clipping as clips
 from graphopt.train.keras.averages import average_scalars, check_averages, record_averages
 from graphopt.train.keras.hyper_arguments import Hyper, check_no_unknown
+from graphopt.train.keras.pairs import Pair, present_pairs, to_pairs, to_variables
 from graphopt.train.keras.serialization import deserialize_keras_object
 from graphopt.train.keras.state import OptimizerState
 
-Pair = tuple[Any, Any]
 _DEPRECATED = ("decay", "gradient_aggregator", "gradient_transformers")
 _ARGUMENTS = (
     "name", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency",
@@ -168,7 +167,7 @@ class Optimizer(OptimizerState):
         if tape is not None:
             return self._gradients_of_tape(loss, var_list, tape)
         target = convert_to_tensor(loss() if callable(loss) else loss)
-        variables = _as_variables(var_list)
+        variables = to_variables(var_list)
         return list(zip(gradients(target, variables), variables, strict=True))
 
     def _gradients_of_tape(self, loss: Any, var_list: Any, tape: Any) -> list[Pair]:
@@ -177,7 +176,7 @@ class Optimizer(OptimizerState):
                 if var_list is not None and not callable(var_list):
                     tape.watch(list(var_list))
                 loss = loss()
-        variables = _as_variables(var_list)
+        variables = to_variables(var_list)
         return list(zip(tape.gradient(loss, variables), variables, strict=True))
 
     def aggregate_gradients(self, grads_and_vars: Iterable[Pair]) -> list[Pair]:
@@ -207,7 +206,7 @@ class Optimizer(OptimizerState):
             gradient of another element type. KeyError: for a variable the optimizer was not built for. RuntimeError: in another graph.
         """
         check_no_unknown(set(kwargs) - {"experimental_aggregate_gradients"}, ["experimental_aggregate_gradients"], "apply_gradients")
-        pairs = _checked_pairs(grads_and_vars)
+        pairs = to_pairs(grads_and_vars)
         if not skip_gradients_aggregation and kwargs.get("experimental_aggregate_gradients", True):
             pairs = list(self.aggregate_gradients(pairs))
         if not pairs:
@@ -216,7 +215,7 @@ class Optimizer(OptimizerState):
         with name_scope(name or self.name or "optimizer") as scope:
             with get_default_graph().collect_writes() as writes:
                 self._build_once([variable for _, variable in pairs])
-                steps = self._record_step(_present_pairs(pairs))
+                steps = self._record_step(present_pairs(pairs))
             return with_dependencies(list(writes), steps, name=scope)
 
     def _build_once(self, variables: list[Variable]) -> None:
@@ -381,50 +380,3 @@ def _default_rate(cls: type) -> Any:
     code = cls.__init__  # type: ignore[misc]
     found = inspect.signature(code).parameters.get("learning_rate")
     return None if found is None else found.default
-
-
-def _as_variables(var_list: Any) -> list[Any]:
-    given = var_list() if callable(var_list) else var_list
-    variables = trainable_variables() if given is None else [given] if isinstance(given, Variable) else list(given)
-    if not variables:
-        raise ArgumentError("No variables to optimize.")
-    return variables
-
-
-def _checked_pairs(grads_and_vars: Any) -> list[Pair]:
-    if not isinstance(grads_and_vars, Iterable) or isinstance(grads_and_vars, Tensor | Variable | str):
-        raise ArgumentTypeError(f"grads_and_vars must be pairs (gradient, variable), got {grads_and_vars!r}.")
-    return [_checked_pair(pair) for pair in grads_and_vars]
-
-
-def _checked_pair(pair: Any) -> Pair:
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ArgumentTypeError(f"grads_and_vars must be pairs (gradient, variable), got {pair!r} among them.")
-    gradient, variable = pair
-    if not isinstance(variable, Variable):
-        raise ArgumentTypeError(f"Trying to update what is no variable: {variable!r}. A pair is (gradient, variable).")
-    if gradient is None:
-        return None, variable
-    if not isinstance(gradient, Tensor | IndexedSlices):
-        gradient = convert_to_tensor(gradient, dtype=None if hasattr(gradient, "builder") else variable.dtype)
-    if gradient.dtype is not variable.dtype:
-        raise DTypeError(f"The gradient of {variable.name} has type {gradient.dtype.name}, the variable {variable.dtype.name}.")
-    if isinstance(gradient, Tensor) and not gradient.get_shape().is_compatible_with(variable.get_shape()):
-        raise ShapeError(f"The gradient of {variable.name} has shape {gradient.get_shape()}, the variable {variable.get_shape()}.")
-    return gradient, variable
-
-
-def _present_pairs(pairs: list[Pair]) -> list[Pair]:
-    """Return the pairs that have a gradient; warn of the others."""
-    present = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
-    missing = [variable.name for gradient, variable in pairs if gradient is None]
-    if not present:
-        raise ArgumentError(f"No gradients provided for any variable: {missing}. Provided `grads_and_vars` is {pairs}.")
-    if missing:
-        warnings.warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss. If you're using `model.compile()`, did you forget "
-            "to provide a `loss` argument?",
-            UserWarning,
-            stacklevel=4,
-        )
-    return present

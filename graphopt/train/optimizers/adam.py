@@ -13,6 +13,7 @@ from graphopt.ops import training
 from graphopt.ops.elementwise import cast, multiply
 from graphopt.ops.update_rule import Rule
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
@@ -40,7 +41,7 @@ class AdamOptimizer(RuleOptimizer):
     """
 
     hypers: ClassVar[tuple[Hyper, ...]] = (
-        Hyper("lr", "_lr", "_lr_t", "learning_rate"),
+        Hyper("lr", "_lr", "_lr_t", "learning_rate", NON_NEGATIVE),
         Hyper("beta1", "_beta1", "_beta1_t", "beta1"),
         Hyper("beta2", "_beta2", "_beta2_t", "beta2"),
         Hyper("epsilon", "_epsilon", "_epsilon_t", "epsilon"),
@@ -56,7 +57,7 @@ class AdamOptimizer(RuleOptimizer):
         name: str = "Adam",
     ) -> None:
         super().__init__(use_locking, name)
-        self._lr = learning_rate
+        self._lr = check_learning_rate(learning_rate)
         self._beta1 = beta1
         self._beta2 = beta2
         self._epsilon = epsilon

@@ -12,9 +12,10 @@ from graphopt.ops import training
 from graphopt.ops.elementwise import add, cast
 from graphopt.ops.update_rule import Rule
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
-_RATE = Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate")
+_RATE = Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE)
 _L1 = Hyper("l1", "_l1_regularization_strength", "_l1_regularization_strength_tensor", "l1_regularization_strength")
 _L2 = Hyper("l2", "_l2_regularization_strength", "_l2_regularization_strength_tensor", "l2_regularization_strength")
 
@@ -55,7 +56,7 @@ class AdagradOptimizer(RuleOptimizer):
     ) -> None:
         _check_positive("initial_accumulator_value", initial_accumulator_value)
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._initial_accumulator_value = initial_accumulator_value
 
     @property
@@ -151,7 +152,7 @@ class AdagradDAOptimizer(RuleOptimizer):
     ) -> None:
         _check_positive("initial_gradient_squared_accumulator_value", initial_gradient_squared_accumulator_value)
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._global_step = global_step
         self._initial_gradient_squared_accumulator_value = initial_gradient_squared_accumulator_value
         self._l1_regularization_strength = l1_regularization_strength
@@ -196,11 +197,11 @@ class AdadeltaOptimizer(RuleOptimizer):
     Example:
       >>> opt = tf.train.AdadeltaOptimizer(1.0)
       >>> opt.hyper_parameters
-      {'lr': 1.0, 'rho': 0.95, 'epsilon': 1e-08}
+      {'learning_rate': 1.0, 'rho': 0.95, 'epsilon': 1e-08}
     """
 
     hypers: ClassVar[tuple[Hyper, ...]] = (
-        Hyper("lr", "_lr", "_lr_t", "lr"),
+        Hyper("lr", "_lr", "_lr_t", "learning_rate", NON_NEGATIVE),
         Hyper("rho", "_rho", "_rho_t", "rho"),
         Hyper("epsilon", "_epsilon", "_epsilon_t", "epsilon"),
     )
@@ -209,7 +210,7 @@ class AdadeltaOptimizer(RuleOptimizer):
         self, learning_rate: Any = 0.001, rho: Any = 0.95, epsilon: Any = 1e-8, use_locking: bool = False, name: str = "Adadelta"
     ) -> None:
         super().__init__(use_locking, name)
-        self._lr = learning_rate
+        self._lr = check_learning_rate(learning_rate)
         self._rho = rho
         self._epsilon = epsilon
 
@@ -264,7 +265,7 @@ class RMSPropOptimizer(RuleOptimizer):
         name: str = "RMSProp",
     ) -> None:
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._decay = decay
         self._momentum = momentum
         self._epsilon = epsilon

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphopt import dtypes
 from graphopt.autodiff.gradients import gradients
-from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, UnsupportedError
+from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, UnsupportedError, lines
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
@@ -20,18 +20,21 @@ from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
 from graphopt.ops.gradient_rows import sum_duplicate_rows
+from graphopt.train.gradients_missing import reasons_for
 from graphopt.train.hyper import HyperParameter, HyperParameters
 
 Pair = tuple[Any, Any]
 
 
 class _State:
-    """What one optimizer keeps in one graph: slots by slot name and variable; variables of its own and hyper-parameters by name."""
+    """What one optimizer keeps in one graph: slots by slot name and variable; variables of its own and hyper-parameters by name;
+    and by variable the loss that has given it no gradient."""
 
     def __init__(self) -> None:
         self.slots: dict[str, dict[str, Variable]] = {}
         self.others: dict[str, Variable] = {}
         self.hypers: dict[str, HyperParameter] = {}
+        self.unreached: dict[Any, Tensor] = {}
 
 
 class Optimizer:
@@ -109,10 +112,8 @@ class Optimizer:
         )
         if all(gradient is None for gradient, _ in pairs):
             names = [str(v) for _, v in pairs]
-            raise ArgumentError(
-                "No gradients provided for any variable, check your graph for ops that do not support gradients, "
-                f"between variables {names} and loss {loss}."
-            )
+            rule = "No gradients provided for any variable, check your graph for ops that do not support gradients, "
+            raise ArgumentError(lines(f"{rule}between variables {names} and loss {loss}.", *self._reasons(pairs)))
         return self.apply_gradients(pairs, global_step=global_step, name=name)
 
     def compute_gradients(
@@ -163,6 +164,7 @@ class Optimizer:
             found = _after_all(found)
         pairs = list(zip(found, variables, strict=True))
         self._assert_valid_dtypes([v for gradient, v in pairs if gradient is not None])
+        self._state_in(target.graph).unreached.update({v: target for gradient, v in pairs if gradient is None})
         return pairs
 
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
@@ -182,7 +184,8 @@ class Optimizer:
             raise ArgumentError("No variables provided.")
         changed = [v for gradient, v in pairs if gradient is not None]
         if not changed:
-            raise ArgumentError(f"No gradients provided for any variable: {[str(v) for _, v in pairs]}.")
+            names = [str(v) for _, v in pairs]
+            raise ArgumentError(lines(f"No gradients provided for any variable: {names}.", *self._reasons(pairs)))
         graph = get_default_graph()
         for v in changed:
             if not isinstance(v, Variable):
@@ -216,6 +219,11 @@ class Optimizer:
                 return update
             with get_default_graph().control_dependencies([update]):
                 return variable.assign(variable.constraint(variable))
+
+    def _reasons(self, pairs: Iterable[Pair]) -> list[str]:
+        """Return for each variable that a loss has given no gradient a line that says why."""
+        losses = self._state_in(get_default_graph()).unreached
+        return [line for _, v in pairs if v in losses for line in reasons_for(losses[v], [v])]
 
     # --- what the optimizer keeps --------------------------------------------------------------------------------------
 

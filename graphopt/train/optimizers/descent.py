@@ -10,6 +10,7 @@ from graphopt.ops import training
 from graphopt.ops.elementwise import multiply
 from graphopt.ops.update_rule import Rule
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
@@ -33,11 +34,11 @@ class GradientDescentOptimizer(RuleOptimizer):
       [0. 0.]
     """
 
-    hypers: ClassVar[tuple[Hyper, ...]] = (Hyper("alpha", "_learning_rate", "_learning_rate_tensor", "learning_rate"),)
+    hypers: ClassVar[tuple[Hyper, ...]] = (Hyper("alpha", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE),)
 
     def __init__(self, learning_rate: Any, use_locking: bool = False, name: str = "GradientDescent") -> None:
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
 
     @property
     def rule(self) -> Rule:
@@ -77,7 +78,7 @@ class MomentumOptimizer(RuleOptimizer):
     """
 
     hypers: ClassVar[tuple[Hyper, ...]] = (
-        Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate"),
+        Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE),
         Hyper("momentum", "_momentum", "_momentum_tensor", "momentum"),
     )
 
@@ -85,7 +86,7 @@ class MomentumOptimizer(RuleOptimizer):
         self, learning_rate: Any, momentum: Any, use_locking: bool = False, name: str = "Momentum", use_nesterov: bool = False
     ) -> None:
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._momentum = momentum
         self._use_nesterov = use_nesterov
 
@@ -126,7 +127,7 @@ class ProximalGradientDescentOptimizer(RuleOptimizer):
     """
 
     hypers: ClassVar[tuple[Hyper, ...]] = (
-        Hyper("alpha", "_learning_rate", "_learning_rate_tensor", "learning_rate"),
+        Hyper("alpha", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE),
         Hyper("l1", "_l1_regularization_strength", "_l1_regularization_strength_tensor", "l1_regularization_strength"),
         Hyper("l2", "_l2_regularization_strength", "_l2_regularization_strength_tensor", "l2_regularization_strength"),
     )
@@ -140,7 +141,7 @@ class ProximalGradientDescentOptimizer(RuleOptimizer):
         name: str = "ProximalGradientDescent",
     ) -> None:
         super().__init__(use_locking, name)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._l1_regularization_strength = l1_regularization_strength
         self._l2_regularization_strength = l2_regularization_strength
 

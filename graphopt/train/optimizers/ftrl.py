@@ -8,6 +8,7 @@ from graphopt.errors import ArgumentError
 from graphopt.ops import training
 from graphopt.ops.update_rule import Rule
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 _SHRINKAGE = "_l2_shrinkage_regularization_strength"
@@ -63,7 +64,7 @@ class FtrlOptimizer(RuleOptimizer):
         _check_not_negative("l1_regularization_strength", l1_regularization_strength)
         _check_not_negative("l2_regularization_strength", l2_regularization_strength)
         _check_not_negative("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength)
-        self._learning_rate = learning_rate
+        self._learning_rate = check_learning_rate(learning_rate)
         self._learning_rate_power = learning_rate_power
         self._initial_accumulator_value = initial_accumulator_value
         self._l1_regularization_strength = l1_regularization_strength
@@ -73,7 +74,7 @@ class FtrlOptimizer(RuleOptimizer):
         self._linear_name = linear_name
 
     hypers: ClassVar[tuple[Hyper, ...]] = (
-        Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate"),
+        Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE),
         Hyper("l1", "_l1_regularization_strength", "_l1_regularization_strength_tensor", "l1_regularization_strength"),
         Hyper("l2", "_l2_regularization_strength", "_l2_regularization_strength_tensor", "l2_regularization_strength"),
         Hyper("l2_shrinkage", _SHRINKAGE, f"{_SHRINKAGE}_tensor", "l2_shrinkage_regularization_strength"),

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from graphopt import dtypes
-from graphopt.errors import ArgumentError
-from graphopt.graph.graph import convert_to_tensor
-from graphopt.graph.indexed_slices import IndexedSlices, map_values
+from graphopt.errors import ArgumentError, ArgumentTypeError
+from graphopt.graph.indexed_slices import map_values
 from graphopt.graph.slots import create_zeros_slot
-from graphopt.graph.variables import assign, scatter_add
+from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import add, cast, divide, greater_equal, multiply, select, zeros_as
-from graphopt.train.hyper import Range
-from graphopt.train.stages.stage import Pairs, Stage, Step, stage
+from graphopt.train.hyper import Range, check_hyper
+from graphopt.train.stages.stage import Pairs, Stage, Step, stage, to_dense
 
 _COUNT = Range(low=1.0, words="1 or more")
 
@@ -28,7 +27,7 @@ def accumulate(steps: Any, how: Literal["mean", "sum"] = "mean") -> Stage:
       steps: from 1 on: a number, scalar tensor, schedule of the global step, or callable. how: what is used of the gradients.
 
     Raises:
-      ValueError: for another word for `how`.
+      TypeError, ValueError: for what is no number of steps, or another word for `how`.
 
     Example:
       >>> x, w = tf.placeholder(tf.float32, []), tf.Variable(0.0)
@@ -44,6 +43,7 @@ def accumulate(steps: Any, how: Literal["mean", "sum"] = "mean") -> Stage:
     """
     if how not in ("mean", "sum"):
         raise ArgumentError(f"Gradients are accumulated as 'mean' or 'sum', got {how!r}.")
+    check_hyper(steps, "accumulate_steps", _COUNT)
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         wanted = step.hyper("accumulate_steps", steps, _COUNT).tensor
@@ -65,10 +65,8 @@ def _added(gradient: Any, variable: Any, complete: Any, inverse: Any) -> Any:
         return None
     dtype = dtypes.float32 if variable.dtype.size < 4 else variable.dtype
     total = create_zeros_slot(variable, "accumulated_gradient", dtype)
-    if isinstance(gradient, IndexedSlices):
-        now = scatter_add(total, gradient.with_values(cast(gradient.values, dtype)))
-    else:
-        now = add(total.value(), cast(convert_to_tensor(gradient), dtype))
+    # No row is written where it stands: who fetches what comes after, without the step, must change nothing.
+    now = add(total.value(), cast(to_dense(gradient), dtype))
     assign(total, select(complete, zeros_as(now), now))
     used = now if inverse is None else multiply(now, cast(inverse, dtype))
     return cast(used, variable.dtype)
@@ -80,6 +78,9 @@ def aggregate(all_reduce: Callable[[Any], Any] | None = None) -> Stage:
     Args:
       all_reduce: a function that gives, for a replica's tensor, the sum or mean over all replicas; None where there is one.
 
+    Raises:
+      TypeError: for what is no function.
+
     Example:
       >>> w = tf.Variable([1.0])
       >>> pairs = tf.train.stages.aggregate(lambda gradient: gradient * 2.0)([(tf.constant([3.0]), w)])
@@ -87,7 +88,7 @@ def aggregate(all_reduce: Callable[[Any], Any] | None = None) -> Stage:
       array([6.], dtype=float32)
     """
     if all_reduce is not None and not callable(all_reduce):
-        raise ArgumentError(f"all_reduce is a function of a tensor, or None for one replica, got {all_reduce!r}.")
+        raise ArgumentTypeError(f"all_reduce is a function of a tensor, or None for one replica, got {all_reduce!r}.")
 
     def function(pairs: Pairs, _: Step) -> Pairs:
         if all_reduce is None:

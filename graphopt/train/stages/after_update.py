@@ -13,7 +13,7 @@ from graphopt.graph.operation import Operation, default_session, user_location
 from graphopt.graph.slots import create_slot, create_zeros_slot
 from graphopt.graph.variables import Variable, assign, group
 from graphopt.ops.elementwise import add, cast, divide, equal, floormod, greater, multiply, power, select, subtract, zeros_as
-from graphopt.train.hyper import FRACTION, Range
+from graphopt.train.hyper import FRACTION, Range, check_hyper
 from graphopt.train.stages.multiply import fits
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
 
@@ -93,6 +93,9 @@ def look_ahead(every: Any = 6, slow_step: Any = 0.5) -> Stage:
       1.0
     """
 
+    check_hyper(every, "lookahead_every", _PERIOD)
+    check_hyper(slow_step, "lookahead_slow_step", FRACTION)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         period = step.hyper("lookahead_every", every, _PERIOD).tensor
         part = step.hyper("lookahead_slow_step", slow_step, FRACTION)
@@ -152,6 +155,9 @@ class MovingAverages(Stage):
     ) -> None:
         if start not in ("weights", "zeros"):
             raise ArgumentError(f"Moving averages start from 'weights' or 'zeros', got {start!r}.")
+        check_hyper(decay, "average_decay", FRACTION)
+        if overwrite_every is not None:
+            check_hyper(overwrite_every, "average_overwrite_every", _PERIOD)
         given = {"decay": decay, "overwrite_every": overwrite_every, "start": start}
         shown = {key: value for key, value in given.items() if value is not None}
         super().__init__("average weights", shown, self._follow, user_location())
@@ -212,8 +218,9 @@ class MovingAverages(Stage):
         """Return an operation that gives every variable its average."""
         if self._load is None:
             if not self._values:
-                raise GraphStateError("There are no averages yet: pass these MovingAverages to training_op or optimize_loss first.")
-            self._load = group(*[assign(v, value) for v, value in self._values.items()])
+                raise GraphStateError(_NO_AVERAGES)
+            with next(iter(self._values)).graph.as_default():
+                self._load = group(*[assign(v, value) for v, value in self._values.items()])
         return self._load
 
     @contextlib.contextmanager
@@ -224,15 +231,21 @@ class MovingAverages(Stage):
           session: the session (the default session by default).
 
         Raises:
-          ValueError: without a session.
+          ValueError: without a session. RuntimeError: before they belong to a training op.
         """
         session = session or default_session()
         if session is None:
             raise ArgumentError("Swapping averages in needs a session: pass one, or enter `with session.as_default()`.")
-        weights = session.run(list(self._averages))
-        session.run(self.load())
+        if not self._values:
+            raise GraphStateError(_NO_AVERAGES)
+        weights, averages = session.run([list(self._values), list(self._values.values())])
         try:
+            for v, value in zip(self._values, averages, strict=True):
+                v.load(value, session)
             yield
         finally:
-            for v, value in zip(self._averages, weights, strict=True):
+            for v, value in zip(self._values, weights, strict=True):
                 v.load(value, session)
+
+
+_NO_AVERAGES = "There are no averages yet: pass these MovingAverages to training_op or optimize_loss first."

@@ -14,8 +14,8 @@ from graphopt.ops.elementwise import divide, greater_equal, maximum, multiply, n
 from graphopt.ops.gradient_rows import sum_duplicate_rows
 from graphopt.ops.reduce import reduce_mean, reduce_sum
 from graphopt.train import clip
-from graphopt.train.hyper import POSITIVE
-from graphopt.train.stages.stage import Pairs, Stage, Step, each_gradient, location_of, stage
+from graphopt.train.hyper import POSITIVE, check_hyper
+from graphopt.train.stages.stage import Pairs, Stage, Step, clipping_stage, each_gradient, location_of, stage
 
 
 def clip_by_value(limit: Any) -> Stage:
@@ -31,6 +31,8 @@ def clip_by_value(limit: Any) -> Stage:
       array([ 1. , -0.5], dtype=float32)
     """
 
+    check_hyper(limit, "clip_value", POSITIVE)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_value", limit, POSITIVE)
 
@@ -40,7 +42,7 @@ def clip_by_value(limit: Any) -> Stage:
 
         return each_gradient(clipped, pairs)
 
-    return stage("clip by value", function, limit=limit)
+    return clipping_stage("clip by value", function, limit=limit)
 
 
 def clip_each_by_norm(clip_norm: Any) -> Stage:
@@ -58,11 +60,13 @@ def clip_each_by_norm(clip_norm: Any) -> Stage:
       array([0.6, 0.8], dtype=float32)
     """
 
+    check_hyper(clip_norm, "clip_norm", POSITIVE)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_norm", clip_norm, POSITIVE)
         return each_gradient(lambda g, _: clip.clip_by_norm(summed_rows(g), known.in_type(g.dtype)), pairs)
 
-    return stage("clip each gradient by norm", function, clip_norm=clip_norm)
+    return clipping_stage("clip each gradient by norm", function, clip_norm=clip_norm)
 
 
 def clip_by_global_norm(clip_norm: Any) -> Stage:
@@ -80,12 +84,14 @@ def clip_by_global_norm(clip_norm: Any) -> Stage:
       [np.float32(1.2), np.float32(1.6)]
     """
 
+    check_hyper(clip_norm, "clip_gradients", POSITIVE)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_gradients", clip_norm, POSITIVE)
         summed = each_gradient(lambda g, _: summed_rows(g), pairs)
         return _clipped_by_global_norm(summed, known)
 
-    return stage("clip by global norm", function, clip_norm=clip_norm)
+    return clipping_stage("clip by global norm", function, clip_norm=clip_norm)
 
 
 def _clipped_by_global_norm(pairs: Pairs, clip_norm: Any) -> Pairs:
@@ -117,6 +123,9 @@ def clip_by_unit_ratio(ratio: Any, epsilon: Any = 1e-3) -> Stage:
       [0.0134 0.0179]
     """
 
+    check_hyper(ratio, "clip_unit_ratio", POSITIVE)
+    check_hyper(epsilon, "clip_unit_epsilon", POSITIVE)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         share = step.hyper("clip_unit_ratio", ratio, POSITIVE)
         least = step.hyper("clip_unit_epsilon", epsilon, POSITIVE)
@@ -134,7 +143,7 @@ def clip_by_unit_ratio(ratio: Any, epsilon: Any = 1e-3) -> Stage:
 
         return each_gradient(clipped, pairs)
 
-    return stage("clip by unit ratio", function, ratio=ratio, epsilon=epsilon)
+    return clipping_stage("clip by unit ratio", function, ratio=ratio, epsilon=epsilon)
 
 
 def _unit_axes(variable: Any) -> list[int]:
@@ -161,6 +170,8 @@ def clip_by_block_rms(threshold: Any) -> Stage:
       array([0.2, 1.4], dtype=float32)
     """
 
+    check_hyper(threshold, "clip_block_rms", POSITIVE)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_block_rms", threshold, POSITIVE)
 
@@ -175,7 +186,7 @@ def clip_by_block_rms(threshold: Any) -> Stage:
 
         return each_gradient(clipped, pairs)
 
-    return stage("clip by block RMS", function, threshold=threshold)
+    return clipping_stage("clip by block RMS", function, threshold=threshold)
 
 
 def centralize() -> Stage:
@@ -216,17 +227,17 @@ def clip_gradients(given: Any) -> Stage:
         def by_norm(pairs: Pairs, step: Step) -> Pairs:
             return _clipped_by_global_norm(pairs, step.hyper("clip_gradients", given))
 
-        return stage("clip by global norm", by_norm, clip_norm=given)
+        return clipping_stage("clip by global norm", by_norm, clip_norm=given)
     if callable(given):
         name = getattr(given, "stage_name", None) or f"clip by {getattr(given, '__name__', repr(given))}"
-        return Stage(name, getattr(given, "settings", {}), _without_writes(given), location_of(given))
+        return Stage(name, getattr(given, "settings", {}), _without_writes(given), location_of(given), clips=True)
     raise ArgumentError(f"Unknown type {type(given)} for clip_gradients")
 
 
-def _without_writes(function: Callable[[Pairs], Any]) -> Callable[[Pairs, Step], Pairs]:
-    def run(pairs: Pairs, _: Step) -> Pairs:
+def _without_writes(function: Callable[[Pairs], Any]) -> Callable[[Pairs, Step], Any]:
+    def run(pairs: Pairs, _: Step) -> Any:
         with get_default_graph().collect_writes(suspend=True):
-            return list(function(pairs))
+            return function(pairs)
 
     return run
 

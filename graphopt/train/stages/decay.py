@@ -9,7 +9,7 @@ from typing import Any
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import cast, multiply, subtract
-from graphopt.train.hyper import NON_NEGATIVE
+from graphopt.train.hyper import NON_NEGATIVE, check_hyper
 from graphopt.train.stages.multiply import fits
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
 
@@ -47,6 +47,7 @@ def decay_weights(
     """
     if mask is not None and not callable(mask):
         raise ArgumentTypeError(f"mask is a function of a variable that says whether it decays, got {mask!r}.")
+    check_hyper(rate, "weight_decay", NON_NEGATIVE)
     excluded = [exclude] if isinstance(exclude, str | re.Pattern) else list(exclude)
 
     def function(pairs: Pairs, step: Step) -> Pairs:

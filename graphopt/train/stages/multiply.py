@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from graphopt.errors import ArgumentError
+from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.indexed_slices import map_values
 from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import add, multiply, subtract
-from graphopt.train.hyper import HyperParameter
+from graphopt.train.hyper import HyperParameter, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
 
 _NOTHING_TO_MULTIPLY = (
@@ -39,6 +39,8 @@ def multiply_gradients(multipliers: Mapping[Any, Any]) -> Stage:
       >>> tf.Session().run([gradient for gradient, _ in found])
       [np.float32(0.5), np.float32(1.0)]
     """
+
+    _check_factors(multipliers)
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         return _multiplied(pairs, _factors(pairs, multipliers, step, "gradient_multiplier"))
@@ -83,6 +85,8 @@ def multiply_learning_rates(multipliers: Mapping[Any, Any]) -> Stage:
       [0.5, 0.95]
     """
 
+    _check_factors(multipliers)
+
     def function(pairs: Pairs, step: Step) -> Pairs:
         factors = _factors([pair for pair in pairs if pair[0] is not None], multipliers, step, "learning_rate_multiplier")
         before = {v: v.value() for v in factors}
@@ -96,6 +100,13 @@ def multiply_learning_rates(multipliers: Mapping[Any, Any]) -> Stage:
         return pairs
 
     return stage("multiply learning rates", function, multipliers=multipliers)
+
+
+def _check_factors(multipliers: Any) -> None:
+    if not isinstance(multipliers, Mapping):
+        raise ArgumentTypeError(f"Multipliers are a dict from variables, names or compiled expressions to factors, got {multipliers!r}.")
+    for key, value in multipliers.items():
+        check_hyper(value, f"The multiplier of {_name_of(key)!r}")
 
 
 def _multiplied(pairs: Pairs, factors: Mapping[Any, HyperParameter]) -> Pairs:

@@ -9,7 +9,7 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.ops.array import shape_of
 from graphopt.ops.elementwise import add, cast, divide, multiply, power, sqrt
 from graphopt.ops.random import random_normal, truncated_normal
-from graphopt.train.hyper import NON_NEGATIVE
+from graphopt.train.hyper import NON_NEGATIVE, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, each_gradient, stage, to_dense
 
 
@@ -27,6 +27,8 @@ def add_noise(scale: Any) -> Stage:
       >>> tf.Session().run(noisy[0][0])
       array([3., 4.], dtype=float32)
     """
+
+    check_hyper(scale, "gradient_noise_scale")
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         size = step.hyper("gradient_noise_scale", scale)
@@ -55,6 +57,9 @@ def add_annealed_noise(eta: Any, gamma: Any = 0.55) -> Stage:
       ...     print(session.run(noisy[0][0]))
       [3. 4.]
     """
+
+    check_hyper(eta, "gradient_noise_eta", NON_NEGATIVE)
+    check_hyper(gamma, "gradient_noise_gamma")
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         if step.global_step is None:

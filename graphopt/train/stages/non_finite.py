@@ -31,7 +31,7 @@ from graphopt.ops.elementwise import (
 )
 from graphopt.ops.reduce import reduce_all
 from graphopt.ops.update_rule import check_sign
-from graphopt.train.hyper import NON_NEGATIVE, POSITIVE
+from graphopt.train.hyper import NON_NEGATIVE, POSITIVE, check_hyper, check_number
 from graphopt.train.stages.stage import Pairs, Stage, Step, each_gradient, stage, values_of
 
 
@@ -104,6 +104,8 @@ def skip_non_finite(max_in_a_row: Any = None, beyond: Literal["raise", "apply"] 
     """
     if beyond not in ("raise", "apply"):
         raise ArgumentError(f"Beyond the bound, non-finite steps 'raise' or 'apply', got {beyond!r}.")
+    if max_in_a_row is not None:
+        check_hyper(max_in_a_row, "max_skipped_steps", NON_NEGATIVE)
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         finite = all_finite(pairs)
@@ -135,6 +137,9 @@ def zero_non_finite(max_in_a_row: Any = None) -> Stage:
       ...     print(session.run(pairs[0][0]))
       [0. 3.]
     """
+
+    if max_in_a_row is not None:
+        check_hyper(max_in_a_row, "max_zeroed_steps", NON_NEGATIVE)
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         finite = all_finite(pairs)
@@ -184,9 +189,19 @@ def scale_loss(scale: Any) -> Stage:
         if scale != "dynamic":
             raise ArgumentError(f"A loss scale is a number or 'dynamic', got {scale!r}.")
         scale = LossScale()
+    _check_scale(scale)
     made = _DynamicScale(scale) if isinstance(scale, LossScale) else _FixedScale(scale)
     settings = scale._asdict() if isinstance(scale, LossScale) else {"scale": scale}
     return Stage("unscale loss", settings, made.unscale, user_location(), made.scaled)
+
+
+def _check_scale(scale: Any) -> None:
+    if not isinstance(scale, LossScale):
+        check_hyper(scale, "loss_scale", POSITIVE)
+        return
+    check_number(scale.initial, "loss_scale", POSITIVE)
+    check_hyper(scale.growth_steps, "loss_scale_growth_steps", POSITIVE)
+    check_hyper(scale.least, "least_loss_scale", POSITIVE)
 
 
 class _FixedScale:

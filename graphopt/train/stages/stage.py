@@ -143,6 +143,7 @@ class Stage:
       name: what it does, in a few words. settings: by name. function: from pairs and step to pairs.
       location: the line it comes from.
       scale_loss: what it does to the loss before gradients are computed, or None.
+      clips: whether it may limit gradients: statistics call what comes before the first such stage "before clipping".
       acts_after_update: whether, the last time it was called, it put something off until after the update.
     """
 
@@ -151,6 +152,7 @@ class Stage:
     function: Callable[[Pairs, Step], Pairs]
     location: Location
     scale_loss: Callable[[Tensor, Step], Tensor] | None = None
+    clips: bool = False
     acts_after_update: bool = field(default=False, init=False)
 
     def __call__(self, pairs: Iterable[tuple[Any, Any]], step: Step | None = None) -> Pairs:
@@ -158,11 +160,15 @@ class Stage:
 
         Args:
           pairs: (gradient, variable). step: the step it is part of; without one, a stage that does more than change gradients refuses.
+
+        Raises:
+          TypeError: when it gives something else than pairs, or a gradient of another element type than its variable.
+          ValueError: for a gradient of another shape.
         """
         step = _Alone() if step is None else step
         known = len(step._after)
         with step.collecting():
-            result = list(self.function(list(pairs), step))
+            result = _checked(self.function(list(pairs), step), self.name)
         self.acts_after_update = len(step._after) > known
         return result
 
@@ -170,6 +176,33 @@ class Stage:
     def info(self) -> StageInfo:
         """The stage for inspection."""
         return StageInfo(self.name, self.settings, self.location, self.acts_after_update)
+
+
+def _checked(given: Any, name: str) -> Pairs:
+    """Return what a stage gave as a list; raise unless its gradients fit their variables."""
+    if not isinstance(given, Iterable):
+        raise ArgumentTypeError(f"The stage '{name}' must give pairs (gradient, variable), it gave {given!r}.")
+    pairs = list(given)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ArgumentTypeError(f"The stage '{name}' must give pairs (gradient, variable), it gave {pair!r} among them.")
+        gradient, v = pair
+        if isinstance(gradient, Tensor | IndexedSlices) and isinstance(v, Tensor | Variable):
+            _check_fits(gradient, v, name)
+    return [(gradient, v) for gradient, v in pairs]
+
+
+def _check_fits(gradient: Any, variable: Any, name: str) -> None:
+    if gradient.dtype is not variable.dtype:
+        raise ArgumentTypeError(
+            f"The stage '{name}' gave a gradient of {gradient.dtype.name} for {variable.name}, which holds {variable.dtype.name}."
+        )
+    is_sparse = isinstance(gradient, IndexedSlices)
+    shape, wanted = values_of(gradient).get_shape(), variable.get_shape()
+    fits = shape[1:].is_compatible_with(wanted[1:]) if is_sparse else shape.is_compatible_with(wanted)
+    if not fits:
+        what = "rows" if is_sparse else "a gradient"
+        raise ArgumentError(f"The stage '{name}' gave {what} of shape {shape} for {variable.name}, which has shape {wanted}.")
 
 
 class _Alone(Step):
@@ -190,6 +223,13 @@ def stage(name: str, function: Callable[[Pairs, Step], Pairs], **settings: Any) 
     return Stage(name, {key: _shown(value) for key, value in settings.items() if value is not None}, function, user_location())
 
 
+def clipping_stage(name: str, function: Callable[[Pairs, Step], Pairs], **settings: Any) -> Stage:
+    """Return a stage made at the user's line that limits gradients."""
+    made = stage(name, function, **settings)
+    made.clips = True
+    return made
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {getattr(key, "name", getattr(key, "pattern", key)): _shown(item) for key, item in value.items()}
@@ -207,9 +247,15 @@ def to_stage(given: Any) -> Stage:
     if not callable(given):
         raise ArgumentTypeError(f"A stage is a function of pairs (gradient, variable), got {given!r} of {type(given)}.")
     name = str(getattr(given, "stage_name", None) or getattr(given, "__name__", type(given).__name__))
-    takes_step = len(inspect.signature(given).parameters) > 1
-    function = (lambda pairs, step: list(given(pairs, step))) if takes_step else (lambda pairs, step: list(given(pairs)))
-    return Stage(name, getattr(given, "settings", {}), function, location_of(given))
+    function = given if _takes_step(given) else (lambda pairs, _: given(pairs))
+    return Stage(name, getattr(given, "settings", {}), function, location_of(given), clips=True)
+
+
+def _takes_step(function: Callable[..., Any]) -> bool:
+    """Return whether a function needs a second argument, or calls one `step`."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    in_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return bool(in_place) and (in_place[0].default is inspect.Parameter.empty or in_place[0].name == "step")
 
 
 def location_of(function: Any) -> Location:

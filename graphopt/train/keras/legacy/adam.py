@@ -178,7 +178,7 @@ class Nadam(_Moments):
     """Adam with Nesterov's momentum, after the schedule ``μᵗ = β1 (1 - 0.5 · 0.96^(t decay))``, decay 0.004.
 
     ``w -= lr (μᵗ⁺¹ m / (1 - P μᵗ⁺¹) + (1 - μᵗ) g / (1 - P)) / (√(v / (1 - β2ᵗ)) + ε)``, P the product of all μ up to this step. P is
-    kept in float64 and moves on once a step. Sparse rows: only they, and their averages, change.
+    kept in float64 and moves on once a step. Sparse rows: only they move; the averages of all rows decay.
 
     Args:
       learning_rate, beta_1, beta_2, epsilon: numbers, scalar tensors or variables, or functions without arguments.

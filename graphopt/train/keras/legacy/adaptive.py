@@ -26,13 +26,13 @@ _RULES = {
 }
 
 
-@registered("keras.optimizers.legacy.RMSprop", sparse="only rows", learning_rate=0.01)
+@registered("keras.optimizers.legacy.RMSprop", sparse="as dense", learning_rate=0.01)
 @register(MODULE)
 class RMSprop(CounterMayBeMissing, MomentumSwitch):
     """RMSprop: ``s += (g² - s)(1-ρ); w -= lr g / (√s + ε)``; with momentum ``m = μ m + lr g / √(s + ε); w -= m``.
 
     Centered it keeps ``b += (g - b)(1-ρ)`` too, and s - b² stands in the root. Where ε stands depends on the momentum, as in Keras.
-    Sparse rows: only they, and their averages, change.
+    Sparse rows: without momentum they do what a dense gradient would; with it only they, and their averages, change.
 
     Args:
       learning_rate, rho, momentum, epsilon: numbers, scalar tensors or variables, schedules, or functions without arguments. With the

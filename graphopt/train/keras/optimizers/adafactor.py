@@ -40,9 +40,8 @@ class Adafactor(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Adafactor(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.842 -1.842]
 
     Source: ``keras/optimizers/adafactor.py``; Shazeer, Stern 2018, https://arxiv.org/abs/1804.04235.

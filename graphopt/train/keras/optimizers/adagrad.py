@@ -31,9 +31,8 @@ class Adagrad(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Adagrad(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.901 -1.9  ]
 
     Source: ``keras/optimizers/adagrad.py``; Duchi, Hazan, Singer 2011, https://jmlr.org/papers/v12/duchi11a.html.
@@ -92,9 +91,8 @@ class Adadelta(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Adadelta(1.0).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.999 -1.999]
 
     Source: ``keras/optimizers/adadelta.py``; Zeiler 2012, https://arxiv.org/abs/1212.5701.

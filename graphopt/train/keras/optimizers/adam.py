@@ -66,9 +66,8 @@ class Adam(MomentsOptimizer):
       >>> step = tf.keras.optimizers.Adam(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.9 -1.9]
 
     Source: ``keras/optimizers/adam.py``; Kingma, Ba 2015, https://arxiv.org/abs/1412.6980; Reddi et al. 2018 (amsgrad).
@@ -143,9 +142,8 @@ class AdamW(Adam):
       >>> step = tf.keras.optimizers.AdamW(0.1, weight_decay=0.5).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.85 -1.8 ]
 
     Source: ``keras/optimizers/adamw.py``; Loshchilov, Hutter 2019, https://arxiv.org/abs/1711.05101.
@@ -192,9 +190,8 @@ class Adamax(MomentsOptimizer):
       >>> step = tf.keras.optimizers.Adamax(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.9 -1.9]
 
     Source: ``keras/optimizers/adamax.py``; Kingma, Ba 2015, https://arxiv.org/abs/1412.6980, section 7.
@@ -260,9 +257,8 @@ class Nadam(MomentsOptimizer):
       >>> step = tf.keras.optimizers.Nadam(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.894 -1.894]
 
     Source: ``keras/optimizers/nadam.py``; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.

@@ -39,9 +39,8 @@ class Ftrl(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Ftrl(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.099 -0.1  ]
 
     Source: ``keras/optimizers/ftrl.py``; McMahan et al. 2013, https://research.google.com/pubs/archive/41159.pdf.

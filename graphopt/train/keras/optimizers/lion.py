@@ -35,9 +35,8 @@ class Lion(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Lion(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.9 -1.9]
 
     Source: ``keras/optimizers/lion.py``; Chen et al. 2023, https://arxiv.org/abs/2302.06675.
@@ -96,9 +95,8 @@ class Lamb(MomentsOptimizer):
       >>> step = tf.keras.optimizers.Lamb(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.842 -1.842]
 
     Source: ``keras/src/optimizers/lamb.py`` of Keras 3; You et al. 2020, https://arxiv.org/abs/1904.00962.

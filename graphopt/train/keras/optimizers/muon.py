@@ -45,9 +45,8 @@ class Muon(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.Muon(0.5, weight_decay=None).minimize(lambda: tf.reduce_sum(w * [[1.0, 6.0], [7.0, 2.0]]), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(2))
-      1
       [[0.99 1.89]
        [2.87 3.97]]
 

@@ -30,9 +30,8 @@ class RMSprop(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.RMSprop(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      1
       [ 0.684 -1.684]
 
     Source: ``keras/optimizers/rmsprop.py``; Tieleman, Hinton 2012; Graves 2013, https://arxiv.org/abs/1308.0850 (centered).

@@ -35,9 +35,8 @@ class SGD(BuiltInOptimizer):
       >>> step = tf.keras.optimizers.SGD(0.5).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
+      ...     _ = session.run(step)
       ...     print(session.run(w))
-      1
       [0. 0.]
 
     Source: ``keras/optimizers/sgd.py``.

@@ -12,6 +12,8 @@ from graphopt.train.optimizers.contrib.lars import LARSOptimizer as LARSOptimize
 from graphopt.train.optimizers.contrib.moving_average import MovingAverageOptimizer as MovingAverageOptimizer
 from graphopt.train.optimizers.contrib.multitask import MultitaskOptimizerWrapper as MultitaskOptimizerWrapper
 from graphopt.train.optimizers.contrib.multitask import clip_gradients_by_global_norm as clip_gradients_by_global_norm
+from graphopt.train.optimizers.contrib.shampoo import ShampooOptimizer as ShampooOptimizer
+from graphopt.train.optimizers.contrib.shampoo import ShampooWOptimizer as ShampooWOptimizer
 from graphopt.train.optimizers.contrib.sign_decay import get_cosine_decay_fn as get_cosine_decay_fn
 from graphopt.train.optimizers.contrib.sign_decay import get_linear_decay_fn as get_linear_decay_fn
 from graphopt.train.optimizers.contrib.sign_decay import get_restart_decay_fn as get_restart_decay_fn

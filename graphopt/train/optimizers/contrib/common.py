@@ -22,15 +22,16 @@ def check_hypers(optimizer: RuleOptimizer) -> None:
         check_hyper(getattr(optimizer, hyper.given), hyper.name, hyper.allowed)
 
 
-def own_hyper(optimizer: Optimizer, given: Any, name: str, allowed: Range = ANY_NUMBER) -> HyperParameter:
+def own_hyper(optimizer: Optimizer, given: Any, name: str, allowed: Range = ANY_NUMBER, step: Any = None) -> HyperParameter:
     """Return an optimizer's hyper-parameter in the default graph, recorded when it is new.
 
     Args:
       optimizer: whose it is. given: what the user gave. name: its name. allowed: which numbers it may be.
+      step: what a schedule is called with (the global step of `apply_gradients` by default).
     """
     known = optimizer._state_in(get_default_graph()).hypers
     if name not in known or known[name].given is not given:
-        known[name] = hyper_parameter(given, name, step=optimizer._step, allowed=allowed)
+        known[name] = hyper_parameter(given, name, step=optimizer._step if step is None else step, allowed=allowed)
     return known[name]
 
 

@@ -116,6 +116,8 @@ class Signum(CountingOptimizer):
 class Rprop(CountingOptimizer):
     """A step size for each element, which grows while the gradient keeps its sign and shrinks when it changes.
 
+    As in optax, a run makes the step that the run before found, so that the first run changes no variable.
+
     Args:
       learning_rate: the first step size. eta_minus, eta_plus: what step sizes are multiplied by. min_step_size, max_step_size: their
         bounds. All are numbers, scalar tensors, schedules of the number of updates, or functions.
@@ -131,7 +133,7 @@ class Rprop(CountingOptimizer):
       ...     for _ in range(2):
       ...         session.run(step)
       ...     print(session.run(w).round(3))
-      [-0.1 -0.9]
+      [ 0.5 -1.5]
     """
 
     def __init__(
