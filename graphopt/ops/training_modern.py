@@ -7,6 +7,7 @@ rate times the weight decay. A `decay` that is the constant 0 stands for a varia
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphopt.ops import operators as operators  # enters Python's operators, in which the rules are written
@@ -44,17 +45,16 @@ def is_set(flag: Any) -> Any:
 _ADAM = "b1 b2 eps eps_root m_scale grad_scale v_scale lr"
 
 
-def adam_direction(
-    m: Any, v: Any, b1: Any, b2: Any, eps: Any, eps_root: Any, m_scale: Any, grad_scale: Any, v_scale: Any, grad: Any
-) -> tuple[Any, Any, Any]:
+def adam_direction(m: Any, v: Any, scalars: Sequence[Any], grad: Any) -> tuple[Any, Any, Any]:
     """Return Adam's direction m̂ / (√(v̂ + ε_root) + ε), and the new averages."""
+    b1, b2, eps, eps_root, m_scale, grad_scale, v_scale = scalars
     m, v = average(m, grad, b1), average(v, square(grad), b2)
     return mixed(m, grad, m_scale, grad_scale) / (sqrt(v * v_scale + eps_root) + eps), m, v
 
 
 def _adamw(var: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:
     *adam, lr, decay, grad = rest
-    direction, m, v = adam_direction(m, v, *adam, grad)
+    direction, m, v = adam_direction(m, v, adam, grad)
     return descended(var, direction, lr, decay), m, v
 
 

@@ -36,7 +36,7 @@ def _trust_ratio(var: Any, direction: Any, coefficient: Any, eps: Any) -> Any:
 
 def _lamb(var: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:
     *adam, lr, weight_decay, grad = rest
-    direction, m, v = adam_direction(m, v, *adam, grad)
+    direction, m, v = adam_direction(m, v, adam, grad)
     direction = _with_decay(direction, var, weight_decay)
     return var - direction * (_trust_ratio(var, direction, ones_as(lr), zeros_as(lr)) * lr), m, v
 

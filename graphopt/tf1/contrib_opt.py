@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from graphopt.train.external import ExternalOptimizerInterface, ScipyOptimizerInterface
+from graphopt.train.external import ExternalOptimizerInterface, LBFGSOptimizerInterface, ScipyOptimizerInterface
 from graphopt.train.optimizers import contrib
 
 opt = SimpleNamespace(
@@ -12,7 +12,9 @@ opt = SimpleNamespace(
     AddSignOptimizer=contrib.AddSignOptimizer,
     DecoupledWeightDecayExtension=contrib.DecoupledWeightDecayExtension,
     ExternalOptimizerInterface=ExternalOptimizerInterface,
+    GGTOptimizer=contrib.GGTOptimizer,
     LARSOptimizer=contrib.LARSOptimizer,
+    LBFGSOptimizerInterface=LBFGSOptimizerInterface,
     LazyAdamGSOptimizer=contrib.LazyAdamGSOptimizer,
     LazyAdamOptimizer=contrib.LazyAdamOptimizer,
     MomentumWOptimizer=contrib.MomentumWOptimizer,

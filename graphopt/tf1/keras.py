@@ -1,5 +1,6 @@
 """`tf.keras`: Keras's optimizers."""
 
-from graphopt.tf1 import keras_optimizers as optimizers
+from graphopt.tf1 import keras_mixed_precision, keras_optimizers
 
-__all__ = ["optimizers"]
+mixed_precision = keras_mixed_precision
+optimizers = keras_optimizers

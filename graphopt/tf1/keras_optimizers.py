@@ -2,9 +2,7 @@
 
 from types import SimpleNamespace
 
-from graphopt.tf1 import keras_experimental as experimental
-from graphopt.tf1 import keras_legacy as legacy
-from graphopt.tf1 import keras_schedules as schedules
+from graphopt.tf1 import keras_legacy, keras_schedules
 from graphopt.train.keras.identify import deserialize as deserialize
 from graphopt.train.keras.identify import get as get
 from graphopt.train.keras.identify import serialize as serialize
@@ -38,5 +36,5 @@ experimental = SimpleNamespace(
     RMSprop=RMSprop,
     SGD=SGD,
 )
-
-__all__ = ["experimental", "legacy", "schedules"]
+legacy = keras_legacy
+schedules = keras_schedules

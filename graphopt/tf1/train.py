@@ -11,6 +11,9 @@ from graphopt.train.global_step import create_global_step as create_global_step
 from graphopt.train.global_step import get_global_step as get_global_step
 from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
 from graphopt.train.global_step import global_step as global_step
+from graphopt.train.hyper import HyperParameter as HyperParameter
+from graphopt.train.hyper import HyperParameters as HyperParameters
+from graphopt.train.hyper import hyper_parameter as hyper_parameter
 from graphopt.train.optimizers import AdadeltaOptimizer as AdadeltaOptimizer
 from graphopt.train.optimizers import AdagradDAOptimizer as AdagradDAOptimizer
 from graphopt.train.optimizers import AdagradOptimizer as AdagradOptimizer
@@ -23,9 +26,7 @@ from graphopt.train.optimizers import ProximalAdagradOptimizer as ProximalAdagra
 from graphopt.train.optimizers import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
 from graphopt.train.optimizers import RMSPropOptimizer as RMSPropOptimizer
 from graphopt.train.optimizers import RuleOptimizer as RuleOptimizer
-from graphopt.train.hyper import HyperParameter as HyperParameter
-from graphopt.train.hyper import HyperParameters as HyperParameters
-from graphopt.train.hyper import hyper_parameter as hyper_parameter
+from graphopt.train.optimizers.contrib import SyncReplicasOptimizer as SyncReplicasOptimizer
 from graphopt.train.schedules import cosine_decay as cosine_decay
 from graphopt.train.schedules import cosine_decay_restarts as cosine_decay_restarts
 from graphopt.train.schedules import exponential_decay as exponential_decay

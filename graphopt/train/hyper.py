@@ -173,6 +173,10 @@ class HyperParameter:
             rule = f"{self.name} comes from a {self.kind} ({self.given!r}), so its value cannot be set:"
             raise ArgumentTypeError(f"{rule} give a number or a variable where it is made.")
 
+    def set_everywhere(self, value: Any) -> None:
+        """Give a hyper-parameter that was a number another one in all sessions of the graph, also later ones; errors as `set`."""
+        self._set_setting(np.float64(check_number(value, self.name, self.allowed)), None)
+
     def _set_setting(self, number: Any, session: Any) -> None:
         name, graph = self.tensor.op.name, self.tensor.graph
         if session is None:

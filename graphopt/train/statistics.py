@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from graphopt.graph.scopes import name_scope
 from graphopt.ops.elementwise import add_n, cast, divide, logical_and, maximum, not_equal, select, sqrt, square, subtract, zeros_as
 from graphopt.ops.reduce import reduce_sum
 from graphopt.train.stages.stage import Pairs, values_of
+
+_IS_SKIPPED = re.compile(r"(skipped|overflowed)_steps(_\d+)?")
 
 
 class Statistics:
@@ -41,7 +44,8 @@ class Statistics:
         ``gradient_norm`` and ``clipped_gradient_norm``: the global norm before clipping, and as the optimizer gets it.
         ``clipped_fraction``: of the numbers in gradients that are not 0, how many the stages from clipping on have changed.
         ``update_ratio``: the norm of the step's change divided by that of the weights before; ``update_ratio/<variable>`` of each.
-        ``skipped_steps``: how many were skipped, by an overflow of the scaled loss or by `skip_non_finite`; the other counters of the stages by their names. ``learning_rate``: the step's.
+        ``skipped_steps``: how many were skipped, by an overflow of the scaled loss or by `skip_non_finite`; the other counters of the
+        stages by their names. ``learning_rate``: the step's.
         """
         if not self._tensors:
             graph = next(iter(self._after)).graph
@@ -64,7 +68,7 @@ class Statistics:
         if self._learning_rate is not None:
             found["learning_rate"] = self._learning_rate
         found |= counters
-        skipped = [counters[name] for name in ("skipped_steps", "overflowed_steps") if name in counters]
+        skipped = [counter for name, counter in counters.items() if _IS_SKIPPED.fullmatch(name)]
         found["skipped_steps"] = add_n(skipped) if skipped else convert_to_tensor(np.int64(0))
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -294,7 +295,10 @@ def _variable_infos(optimizer: Any, computed: Pairs, final: Pairs) -> tuple[Vari
 def slots_of(optimizer: Any, variable: Any) -> dict[str, Variable]:
     """Return what an optimizer keeps for a variable, by name."""
     names = optimizer.get_slot_names() if hasattr(optimizer, "get_slot_names") else ()
-    found = {name: optimizer.get_slot(variable, name) for name in names}
+    found: dict[str, Any] = {}
+    for name in names:
+        with contextlib.suppress(KeyError):  # the legacy optimizers raise where others give None
+            found[name] = optimizer.get_slot(variable, name)
     return {name: slot for name, slot in found.items() if slot is not None}
 
 

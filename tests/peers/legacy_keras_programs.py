@@ -87,7 +87,9 @@ def run_program(tf: Any, legacy: Any, schedules: Any, program: Program) -> Progr
             kind, given = program["schedule"]
             arguments["learning_rate"] = getattr(schedules, kind)(*given)
         optimizer = getattr(legacy, program["optimizer"])(**arguments)
-        variables = [tf.get_variable(v["name"], initializer=np.array(v["start"], np.float64), use_resource=True) for v in program["variables"]]
+        variables = [
+            tf.get_variable(v["name"], initializer=np.array(v["start"], np.float64), use_resource=True) for v in program["variables"]
+        ]
         fed, pairs = [], []
         for v, variable in zip(program["variables"], variables, strict=True):
             is_sparse = "indices" in v["gradients"][0]

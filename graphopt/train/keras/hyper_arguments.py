@@ -10,7 +10,17 @@ from typing import Any
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, user_location
 from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
-from graphopt.train.hyper import ANY_NUMBER, NON_NEGATIVE, HyperParameter, HyperParameters, Range, check_hyper, hyper_parameter, takes_step
+from graphopt.train.hyper import (
+    ANY_NUMBER,
+    NON_NEGATIVE,
+    POSITIVE,
+    HyperParameter,
+    HyperParameters,
+    Range,
+    check_hyper,
+    hyper_parameter,
+    takes_step,
+)
 from graphopt.train.keras.serialization import serialize_keras_object, to_plain
 
 
@@ -21,12 +31,18 @@ class Hyper:
     reads as the present session has it; whatever else reads as it was given. Setting it never compiles anything anew.
 
     Args:
-      allowed: which numbers it may be.
+      allowed: which numbers it may be. switches: None, 0 and less, when the updates are recorded, leave out what it is for.
     """
 
-    def __init__(self, allowed: Range = ANY_NUMBER) -> None:
+    def __init__(self, allowed: Range = ANY_NUMBER, *, switches: bool = False) -> None:
         self.allowed = allowed
+        self.switches = switches
         self.name = ""
+
+    @property
+    def once_recorded(self) -> Range:
+        """Which numbers it may be while running: a clip that is on can't be switched off."""
+        return POSITIVE if self.switches and self.allowed.holds(-1.0) else self.allowed
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -78,8 +94,10 @@ class HyperArguments:
 
     @property
     def hyper(self) -> HyperParameters:
-        """All hyper-parameters by name, to read and to set while running: ``optimizer.hyper["learning_rate"] = 0.1``."""
-        return HyperParameters({name: self._hyper(name) for name, given in self._given.items() if given is not None})
+        """The hyper-parameters by name, to read and to set while running: ``optimizer.hyper["learning_rate"] = 0.1``."""
+        declared = self._declared()
+        present = [name for name, given in self._given.items() if given is not None]
+        return HyperParameters({name: self._hyper(name) for name in present if not (declared[name].switches and self._is_off(name))})
 
     @classmethod
     def _declared(cls) -> dict[str, Hyper]:
@@ -95,7 +113,7 @@ class HyperArguments:
         if name not in self._recorded:
             graph = self._own_graph()
             with graph.as_default():
-                allowed = self._declared()[name].allowed
+                allowed = self._declared()[name].once_recorded
                 self._recorded[name] = hyper_parameter(self._given[name], name, step=self.iterations, allowed=allowed)
         return self._recorded[name]
 
@@ -104,10 +122,10 @@ class HyperArguments:
         self._recorded = {name: hyper for name, hyper in self._recorded.items() if hyper.kind not in ("schedule", "callable")}
 
     def _is_off(self, name: str) -> bool:
-        """Tell whether a hyper-parameter is None or a number that is not positive, which switches its stage off."""
+        """Tell whether a hyper-parameter was given as None or a number that is not positive, which leaves out what it is for."""
         given = self._given.get(name)
         symbolic = isinstance(given, Tensor | Variable) or callable(given)
-        return given is None or (not symbolic and float(given) <= 0.0 and name not in self._recorded)
+        return given is None or (not symbolic and float(given) <= 0.0)
 
     # --- reading and setting -----------------------------------------------------------------------------------------------------
 

@@ -13,14 +13,13 @@ from typing import Any, Self
 
 from graphopt import dtypes
 from graphopt.autodiff.gradients import gradients
-from graphopt.errors import ArgumentError, ArgumentTypeError, DTypeError, GraphStateError, ShapeError, UnsupportedError
+from graphopt.errors import ArgumentError, GraphStateError, UnsupportedError
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
-from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, with_dependencies
+from graphopt.graph.variables import Variable, assign_add, group, with_dependencies
 from graphopt.ops.elementwise import cast, multiply
-from graphopt.train.hyper import ANY_NUMBER, FRACTION, NON_NEGATIVE, check_learning_rate
+from graphopt.train.hyper import FRACTION, NON_NEGATIVE, check_learning_rate
 from graphopt.train.keras import clipping as clips
 from graphopt.train.keras.averages import average_scalars, check_averages, record_averages
 from graphopt.train.keras.hyper_arguments import Hyper, check_no_unknown
@@ -70,10 +69,10 @@ class Optimizer(OptimizerState):
     Source: ``keras/optimizers/optimizer.py`` of Keras 2.15.
     """
 
-    weight_decay = Hyper(NON_NEGATIVE)
-    clipnorm = Hyper(ANY_NUMBER)
-    clipvalue = Hyper(ANY_NUMBER)
-    global_clipnorm = Hyper(ANY_NUMBER)
+    weight_decay = Hyper(NON_NEGATIVE, switches=True)
+    clipnorm = Hyper(switches=True)
+    clipvalue = Hyper(switches=True)
+    global_clipnorm = Hyper(switches=True)
     ema_momentum = Hyper(FRACTION)
 
     def __init__(

@@ -124,11 +124,12 @@ class OptimizerState(HyperArguments):
         self._iteration_counter()
         self._index_dict = {variable: index for index, variable in enumerate(variables)}
         if self.use_ema:
-            start = self.ema_start
-            self._model_variables_moving_average = [
-                self.add_variable_from_reference(v, "average", initial_value=v.initialized_value() if start == "weights" else None)
-                for v in variables
-            ]
+            self._model_variables_moving_average = [self._new_average(v) for v in variables]
+
+    def _new_average(self, variable: Variable) -> Variable:
+        with init_scope():
+            start = variable.initialized_value() if self.ema_start == "weights" else None
+        return self.add_variable_from_reference(variable, "average", initial_value=start)
 
     def add_variable(self, shape: Any, dtype: Any = None, initializer: Any = "zeros", name: str | None = None) -> Variable:
         """Make a variable of the optimizer that belongs to no single variable of the model.

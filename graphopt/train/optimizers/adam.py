@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from graphopt import dtypes
 from graphopt.dtypes import DType
 from graphopt.graph.graph import get_default_graph
@@ -12,8 +14,8 @@ from graphopt.graph.variables import Variable, group
 from graphopt.ops import training
 from graphopt.ops.elementwise import cast, multiply
 from graphopt.ops.update_rule import Rule
+from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate, takes_step
 from graphopt.train.optimizers.registry import registered
-from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
@@ -80,9 +82,10 @@ class AdamOptimizer(RuleOptimizer):
         # float32 as in TensorFlow, but not for float64 variables, whose steps would lose half of their digits.
         dtype = dtypes.float64 if any(v.dtype is dtypes.float64 for v in var_list) else dtypes.float32
         first = min(var_list, key=lambda v: v.name)
-        for name, start in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
-            is_number = not callable(start) and not hasattr(start, "builder")
-            self._create_non_slot_variable(start, name, first, dtype if is_number else None)
+        for name, beta in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
+            start = _first_value(beta)
+            is_symbol = hasattr(start() if callable(start) else start, "builder")
+            self._create_non_slot_variable(start, name, first, None if is_symbol else dtype)
         super()._create_slots(var_list)
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
@@ -104,3 +107,10 @@ class AdamOptimizer(RuleOptimizer):
                 if power is not None
             ]
         return group(*update_ops, *updates, name=name_scope)
+
+
+def _first_value(beta: Any) -> Any:
+    """Return what a power of β starts from: β as it was given, a schedule's in the first step."""
+    if not callable(beta) or not takes_step(beta):
+        return beta
+    return beta(np.int64(0))

@@ -11,8 +11,8 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.ops import training
 from graphopt.ops.elementwise import add, cast
 from graphopt.ops.update_rule import Rule
-from graphopt.train.optimizers.registry import registered
 from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 _RATE = Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE)

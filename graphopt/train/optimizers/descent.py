@@ -9,8 +9,8 @@ from graphopt.graph.variables import Variable
 from graphopt.ops import training
 from graphopt.ops.elementwise import multiply
 from graphopt.ops.update_rule import Rule
-from graphopt.train.optimizers.registry import registered
 from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from graphopt.errors import ArgumentError
 from graphopt.ops import training
 from graphopt.ops.update_rule import Rule
-from graphopt.train.optimizers.registry import registered
 from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
+from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 _SHRINKAGE = "_l2_shrinkage_regularization_strength"
@@ -86,6 +86,10 @@ class FtrlOptimizer(RuleOptimizer):
         """The update rule: the plain one without shrinkage."""
         given = self._l2_shrinkage_regularization_strength
         return training.ftrl if _is_number(given) and given <= 0.0 else training.ftrl_shrinkage
+
+    def read_hypers(self) -> tuple[Hyper, ...]:
+        """Return those of the hyper-parameters that the rule reads: the plain one no shrinkage."""
+        return tuple([hyper for hyper in self.hypers if hyper.given != _SHRINKAGE or self.rule is training.ftrl_shrinkage])
 
     def slots(self) -> tuple[Slot, ...]:
         """Return the slots: the sum of squared gradients, and the linear term."""

@@ -97,6 +97,10 @@ class RuleOptimizer(Optimizer):
         value = fill(shape_of(var.initialized_value()), np.array(slot.start, var.dtype.np))
         return self._get_or_make_slot(var, value, slot.name, scope)
 
+    def read_hypers(self) -> tuple[Hyper, ...]:
+        """Return those of the hyper-parameters that the rule reads: all, by default. The others can't be set."""
+        return self.hypers
+
     def prepare_hyper(self, global_step: Any = None) -> None:
         """Record the hyper-parameters in the default graph, unless they are there.
 
@@ -104,7 +108,7 @@ class RuleOptimizer(Optimizer):
           global_step: what a schedule is called with.
         """
         known = self._state_in(get_default_graph()).hypers
-        for hyper in self.hypers:
+        for hyper in self.read_hypers():
             given = getattr(self, hyper.given)
             if hyper.name not in known or known[hyper.name].given is not given:
                 known[hyper.name] = hyper_parameter(given, hyper.name, step=global_step, allowed=hyper.allowed)
@@ -112,7 +116,7 @@ class RuleOptimizer(Optimizer):
     def _prepare(self) -> None:
         self.prepare_hyper(self._step)
         self._casts: dict[tuple[str, DType], Tensor] = {}
-        for hyper in self.hypers:
+        for hyper in self.read_hypers():
             given = getattr(self, hyper.given)
             # As TensorFlow has it for those who take it from here: a number as float32.
             setattr(self, hyper.tensor, self._hyper(hyper, _type_of(given)))
@@ -126,7 +130,7 @@ class RuleOptimizer(Optimizer):
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
         """Return the rule's scalar operands by name."""
-        return {hyper.operand: self._hyper(hyper, dtype) for hyper in self.hypers}
+        return {hyper.operand: self._hyper(hyper, dtype) for hyper in self.read_hypers()}
 
     def _apply_dense(self, grad: Tensor, var: Variable) -> Any:
         return self._record(self.rule.dense, var, {self.rule.gradient: grad})

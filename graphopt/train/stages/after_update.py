@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from graphopt import dtypes
-from graphopt.errors import ArgumentError, GraphStateError
+from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.operation import Operation, default_session, user_location
 from graphopt.graph.slots import create_slot, create_zeros_slot
 from graphopt.graph.variables import Variable, assign, group
@@ -29,7 +29,7 @@ def constrain(constraints: Callable[[Any], Any] | Mapping[Any, Callable[[Any], A
       constraints: a function of a tensor for all variables, or functions by variable, name or compiled regular expression.
 
     Raises:
-      ValueError: for a name or expression that fits no variable with a gradient.
+      ValueError: for a name or expression that fits no variable with a gradient. TypeError: for what is no function.
 
     Example:
       >>> w = tf.Variable(1.0)
@@ -41,6 +41,10 @@ def constrain(constraints: Callable[[Any], Any] | Mapping[Any, Callable[[Any], A
       ...     print(session.run(w))
       0.5
     """
+
+    functions = constraints.values() if isinstance(constraints, Mapping) else [constraints]
+    if not all(callable(function) for function in functions):
+        raise ArgumentTypeError(f"Constraints are a function of a tensor, or a dict of such functions, got {constraints!r}.")
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         chosen = _constraints_of([v for gradient, v in pairs if gradient is not None], constraints)

@@ -7,15 +7,32 @@ from typing import Any
 
 import numpy as np
 
+from graphopt import dtypes
+from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices, map_values
-from graphopt.ops.elementwise import divide, greater_equal, maximum, multiply, negative, ones_as, select, sqrt, square, subtract
+from graphopt.ops.elementwise import (
+    add,
+    add_n,
+    cast,
+    divide,
+    greater_equal,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    ones_as,
+    select,
+    sqrt,
+    square,
+    subtract,
+)
 from graphopt.ops.gradient_rows import sum_duplicate_rows
 from graphopt.ops.reduce import reduce_mean, reduce_sum
 from graphopt.train import clip
 from graphopt.train.hyper import POSITIVE, check_hyper
-from graphopt.train.stages.stage import Pairs, Stage, Step, clipping_stage, each_gradient, location_of, stage
+from graphopt.train.stages.stage import Pairs, Stage, Step, clipping_stage, each_gradient, location_of, stage, values_of
 
 
 def clip_by_value(limit: Any) -> Stage:
@@ -64,7 +81,11 @@ def clip_each_by_norm(clip_norm: Any) -> Stage:
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_norm", clip_norm, POSITIVE)
-        return each_gradient(lambda g, _: clip.clip_by_norm(summed_rows(g), known.in_type(g.dtype)), pairs)
+
+        def clipped(values: Any) -> Any:
+            return cast(clip.clip_by_norm(_widened(values), known.in_type(_wide(values.dtype))), values.dtype)
+
+        return each_gradient(lambda g, _: map_values(clipped, summed_rows(g)), pairs)
 
     return clipping_stage("clip each gradient by norm", function, clip_norm=clip_norm)
 
@@ -72,7 +93,8 @@ def clip_each_by_norm(clip_norm: Any) -> Stage:
 def clip_by_global_norm(clip_norm: Any) -> Stage:
     """Return the stage that scales all gradients by one factor so that their global norm is at most `clip_norm`.
 
-    Repeated rows of a sparse gradient are added up first. An infinite or NaN norm makes all gradients NaN.
+    Repeated rows of a sparse gradient are added up first. An infinite or NaN norm makes all gradients NaN. Gradients may differ in element
+    type: the norm is one of the widest, and of float32 for half precision.
 
     Args:
       clip_norm: above 0: a number, scalar tensor, schedule or callable.
@@ -89,9 +111,27 @@ def clip_by_global_norm(clip_norm: Any) -> Stage:
     def function(pairs: Pairs, step: Step) -> Pairs:
         known = step.hyper("clip_gradients", clip_norm, POSITIVE)
         summed = each_gradient(lambda g, _: summed_rows(g), pairs)
-        return _clipped_by_global_norm(summed, known)
+        types = {_wide(gradient.dtype) for gradient, _ in summed if gradient is not None}
+        if not types:
+            return pairs
+        dtype = max(types, key=lambda wide: wide.size)
+        limit = known.in_type(dtype)
+        squares = [reduce_sum(square(cast(values_of(gradient), dtype))) for gradient, _ in summed if gradient is not None]
+        norm = sqrt(add_n(squares))
+        # norm - norm is 0 where the norm is finite and NaN elsewhere.
+        scale = add(multiply(minimum(divide(1.0, norm), divide(1.0, limit)), limit), subtract(norm, norm))
+        return each_gradient(lambda g, _: map_values(lambda x: multiply(x, cast(scale, x.dtype)), g), summed)
 
     return clipping_stage("clip by global norm", function, clip_norm=clip_norm)
+
+
+def _wide(dtype: DType) -> DType:
+    """Return the element type of norms: squares overflow half precision."""
+    return dtypes.float32 if dtype.size < 4 else dtype
+
+
+def _widened(x: Any) -> Any:
+    return cast(x, _wide(x.dtype))
 
 
 def _clipped_by_global_norm(pairs: Pairs, clip_norm: Any) -> Pairs:
@@ -132,12 +172,13 @@ def clip_by_unit_ratio(ratio: Any, epsilon: Any = 1e-3) -> Stage:
 
         def clipped(gradient: Any, v: Any) -> Any:
             axes = _unit_axes(v)
-            largest = multiply(maximum(_norm(v.value(), axes), least.in_type(v.dtype)), share.in_type(v.dtype))
+            wide = _wide(v.dtype)
+            largest = multiply(maximum(_norm(_widened(v.value()), axes), least.in_type(wide)), share.in_type(wide))
 
             def scaled(values: Any) -> Any:
-                norm = _norm(values, axes)
-                smaller = multiply(values, divide(largest, maximum(norm, np.array(1e-6, values.dtype.np))))
-                return select(greater_equal(norm, largest), smaller, values)
+                norm = _norm(_widened(values), axes)
+                factor = divide(largest, maximum(norm, np.array(1e-6, wide.np)))
+                return select(greater_equal(norm, largest), cast(multiply(_widened(values), factor), values.dtype), values)
 
             return map_values(scaled, summed_rows(gradient))
 
@@ -176,11 +217,12 @@ def clip_by_block_rms(threshold: Any) -> Stage:
         known = step.hyper("clip_block_rms", threshold, POSITIVE)
 
         def clipped(gradient: Any, v: Any) -> Any:
-            count = np.array(v.get_shape().num_elements(), gradient.dtype.np)
+            wide = _wide(v.dtype)
+            count = np.array(v.get_shape().num_elements(), wide.np)
 
             def scaled(values: Any) -> Any:
-                root = sqrt(divide(reduce_sum(square(values)), count))
-                return divide(values, maximum(divide(root, known.in_type(values.dtype)), ones_as(root)))
+                root = sqrt(divide(reduce_sum(square(_widened(values))), count))
+                return cast(divide(_widened(values), maximum(divide(root, known.in_type(wide)), ones_as(root))), values.dtype)
 
             return map_values(scaled, summed_rows(gradient))
 

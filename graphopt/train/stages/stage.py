@@ -90,17 +90,20 @@ class Step:
         Args:
           name: its name. value: what the user gave: a number, tensor, schedule of the global step, or callable. allowed: its range.
         """
-        unique, number = name, 0
-        while unique in self.hypers:
-            number += 1
-            unique = f"{name}_{number}"
+        unique = _unique(name, self.hypers)
         self.hypers[unique] = hyper_parameter(value, unique, step=self.global_step, allowed=allowed)
         return self.hypers[unique]
 
     def counter(self, name: str, dtype: Any = dtypes.int64) -> Variable:
-        """Return a new variable that counts something, which `stats` of the training op shows; it starts at 0."""
-        self.counters[name] = Variable(np.zeros((), dtype.np), name=name, trainable=False)
-        return self.counters[name]
+        """Return a new variable that counts something, which `stats` of the training op shows; it starts at 0.
+
+        Args:
+          name: its name; with a number, if that is taken.
+        """
+        unique = _unique(name, self.counters)
+        self.counters[unique] = Variable(np.zeros((), dtype.np), name=name, trainable=False)
+        counter: Variable = self.counters[unique]
+        return counter
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
@@ -133,6 +136,14 @@ class Step:
             return update
         operation: Operation = group(update, *self._writes)
         return operation
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    unique, number = name, 0
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
 
 
 @dataclass(eq=False)

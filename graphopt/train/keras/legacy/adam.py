@@ -79,10 +79,8 @@ class Adam(_Moments):
       >>> step = tf.keras.optimizers.legacy.Adam(0.1).minimize(lambda: tf.reduce_sum(w * w), [w])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(step)
-      ...     print(session.run(w).round(3))
-      1
-      [ 0.9 -1.9]
+      ...     print(session.run(step), session.run(w).round(3))
+      1 [ 0.9 -1.9]
     """
 
     def __init__(
@@ -228,12 +226,15 @@ class Nadam(_Moments):
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
         state = self._state_in(get_default_graph())
-        if self._cache_in(state.weights) is None and var_list:
-            state.weights.append(self.add_weight("momentum_cache", (), dtypes.float64, np.float64(1.0), trainable=False))
+        if "momentum_cache" not in state.own and var_list:
+            state.own["momentum_cache"] = self.add_weight("momentum_cache", (), dtypes.float64, np.float64(1.0), trainable=False)
+            state.weights.append(state.own["momentum_cache"])
         super()._create_slots(var_list)
 
-    def _cache_in(self, weights: list[Variable]) -> Any:
-        return next((w for w in weights if w.op.name.endswith("/momentum_cache")), None)
+    @property
+    def _cache(self) -> Variable:
+        """The product of the momenta of all steps made."""
+        return self._state_in(get_default_graph()).own["momentum_cache"]
 
     def _momentum_at(self, ahead: float) -> Tensor:
         exponent = multiply(self._hyper_tensor("decay"), self._steps(ahead))
@@ -243,8 +244,7 @@ class Nadam(_Moments):
 
     def _product(self) -> Tensor:
         """Return the product of all momenta, this step's included."""
-        cache = self._cache_in(self._state_in(get_default_graph()).weights)
-        product: Tensor = multiply(cache.value(), self._momentum_at(1.0))
+        product: Tensor = multiply(self._cache.value(), self._momentum_at(1.0))
         return product
 
     def _rate(self) -> Tensor:
@@ -265,5 +265,5 @@ class Nadam(_Moments):
     def _prepare(self, var_list: Sequence[Variable]) -> dict[Any, dict[str, Any]]:
         apply_state = super()._prepare(var_list)
         # Once a step, after all that reads what it was.
-        self._cache_in(self._state_in(get_default_graph()).weights).assign(self._product())
+        self._cache.assign(self._product())
         return apply_state

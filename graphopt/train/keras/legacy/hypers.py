@@ -10,8 +10,6 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from graphopt import dtypes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError
@@ -86,7 +84,7 @@ class OverridableHyper(HyperParameter):
     def override_everywhere(self, number: float) -> None:
         """Put a number in its place in all sessions of the graph, also later ones."""
         if self.override is not None:
-            self.override._set_setting(np.float64(number), None)
+            self.override.set_everywhere(number)
 
     def read(self, session: Any = None) -> float:
         """Return the present value; without a session only a number that was set is known."""

@@ -53,11 +53,17 @@ def with_gradients(pairs: list[Pair]) -> list[Pair]:
     return kept
 
 
+def as_gradient(gradient: Any, var: Variable) -> Any:
+    """Return a gradient as a tensor or rows; plain numbers get the variable's element type."""
+    if isinstance(gradient, IndexedSlices):
+        return gradient
+    is_plain = isinstance(gradient, int | float | list | tuple)
+    return convert_to_tensor(gradient, dtype=var.dtype if is_plain else None)
+
+
 def checked(gradient: Any, var: Variable) -> Any:
-    """Return a gradient as a tensor or rows, of its variable's element type and shape."""
-    if not isinstance(gradient, IndexedSlices):
-        is_list = isinstance(gradient, int | float | list | tuple)
-        gradient = convert_to_tensor(gradient, dtype=var.dtype if is_list else None)
+    """Return a gradient as a tensor or rows; raise unless it has its variable's element type and shape."""
+    gradient = as_gradient(gradient, var)
     if gradient.dtype is not var.dtype:
         raise DTypeError(f"The gradient of {var.name} has dtype {gradient.dtype.name}, but the variable has {var.dtype.name}.")
     if isinstance(gradient, Tensor) and not shapes.is_compatible(gradient.tensor_type.shape, var.get_shape().raw):

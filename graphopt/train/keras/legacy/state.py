@@ -18,13 +18,14 @@ class GraphState:
 
     Attributes:
       weights: its variables in order of creation. iterations: the counter, once there is one.
-      slots: by the variable's name, then by the slot's. hypers: the recorded hyper-parameters, by name.
-      overrides: the numbers set in place of a schedule, callable or tensor. shown: what reading a hyper-parameter gives as a tensor.
-      has_updates: whether updates are recorded.
+      own: variables of the optimizer's own, by name. slots: by the variable's name, then by the slot's.
+      hypers: the recorded hyper-parameters, by name. overrides: the numbers set in place of a schedule, callable or tensor.
+      shown: what reading a hyper-parameter gives as a tensor. has_updates: whether updates are recorded.
     """
 
     weights: list[Variable] = field(default_factory=list)
     iterations: Variable | None = None
+    own: dict[str, Variable] = field(default_factory=dict)
     slots: dict[str, dict[str, Variable]] = field(default_factory=dict)
     hypers: dict[str, HyperParameter] = field(default_factory=dict)
     overrides: dict[str, HyperParameter] = field(default_factory=dict)
@@ -48,10 +49,13 @@ class StatePerGraph:
 
     @property
     def _present_graph(self) -> Graph:
-        """The graph that is meant where none is named: the default session's, the default graph, or the only one with a state."""
+        """The graph that is meant where none is named: the default session's, or the default graph.
+
+        Where that is still empty, as behind the `with` block in which everything was recorded, it is the only graph with a state.
+        """
         session = default_session()
         current: Graph = get_default_graph().root if session is None else session.graph
-        if current not in self._graphs and len(self._graphs) == 1:
+        if current.version == 0 and current not in self._graphs and len(self._graphs) == 1:
             return next(iter(self._graphs))
         return current
 

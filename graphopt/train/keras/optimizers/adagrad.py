@@ -77,7 +77,7 @@ class Adagrad(BuiltInOptimizer):
         self._apply(training_keras.adagrad, gradient, variable, ["accumulator"], by_rows=True)
 
 
-@registered("keras.optimizers.Adadelta", sparse="as dense", learning_rate=1.0, epsilon=1e-3)
+@registered("keras.optimizers.Adadelta", sparse="as dense", learning_rate=1.0, epsilon=1e-6)
 @register(MODULE)
 class Adadelta(BuiltInOptimizer):
     """Adadelta: ``a = ρ a + (1-ρ) g²; d = √(x+ε)/√(a+ε) g; w -= lr d; x = ρ x + (1-ρ) d²``.

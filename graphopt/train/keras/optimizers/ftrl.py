@@ -41,7 +41,7 @@ class Ftrl(BuiltInOptimizer):
       ...     session.run(tf.global_variables_initializer())
       ...     _ = session.run(step)
       ...     print(session.run(w).round(3))
-      [ 0.099 -0.1  ]
+      [ 0.745 -1.743]
 
     Source: ``keras/optimizers/ftrl.py``; McMahan et al. 2013, https://research.google.com/pubs/archive/41159.pdf.
     """

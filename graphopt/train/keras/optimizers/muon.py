@@ -55,7 +55,7 @@ class Muon(BuiltInOptimizer):
 
     adam_beta_1 = Hyper(DECAY)
     adam_beta_2 = Hyper(DECAY)
-    adam_weight_decay = Hyper(NON_NEGATIVE)
+    adam_weight_decay = Hyper(NON_NEGATIVE, switches=True)
     epsilon = Hyper(NON_NEGATIVE)
     muon_a = Hyper()
     muon_b = Hyper()

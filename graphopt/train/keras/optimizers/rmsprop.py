@@ -38,7 +38,7 @@ class RMSprop(BuiltInOptimizer):
     """
 
     rho = Hyper(FRACTION)
-    momentum = Hyper(FRACTION)
+    momentum = Hyper(FRACTION, switches=True)
     epsilon = Hyper(NON_NEGATIVE)
     switches: ClassVar[tuple[str, ...]] = ("centered",)
 

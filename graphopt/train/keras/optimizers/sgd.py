@@ -15,7 +15,7 @@ from graphopt.train.keras.serialization import register
 from graphopt.train.optimizers.registry import registered
 
 
-@registered("keras.optimizers.SGD", sparse="as dense", learning_rate=0.05, momentum=0.5)
+@registered("keras.optimizers.SGD", sparse="as dense", learning_rate=0.001, momentum=0.9)
 @register(MODULE)
 class SGD(BuiltInOptimizer):
     """Gradient descent: ``w -= lr g``; with momentum μ: ``m = μ m - lr g; w += m``, with Nesterov's look ahead ``w += μ m - lr g``.
@@ -42,7 +42,7 @@ class SGD(BuiltInOptimizer):
     Source: ``keras/optimizers/sgd.py``.
     """
 
-    momentum = Hyper(FRACTION)
+    momentum = Hyper(FRACTION, switches=True)
     switches: ClassVar[tuple[str, ...]] = ("nesterov",)
 
     def __init__(

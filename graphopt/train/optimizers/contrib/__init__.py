@@ -8,6 +8,7 @@ from graphopt.train.optimizers.contrib.adam_family import LazyAdamOptimizer as L
 from graphopt.train.optimizers.contrib.adam_family import NadamOptimizer as NadamOptimizer
 from graphopt.train.optimizers.contrib.clipping import VariableClippingOptimizer as VariableClippingOptimizer
 from graphopt.train.optimizers.contrib.clipping import clip_gradients_by_norm as clip_gradients_by_norm
+from graphopt.train.optimizers.contrib.ggt import GGTOptimizer as GGTOptimizer
 from graphopt.train.optimizers.contrib.lars import LARSOptimizer as LARSOptimizer
 from graphopt.train.optimizers.contrib.moving_average import MovingAverageOptimizer as MovingAverageOptimizer
 from graphopt.train.optimizers.contrib.multitask import MultitaskOptimizerWrapper as MultitaskOptimizerWrapper

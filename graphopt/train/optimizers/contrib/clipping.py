@@ -23,7 +23,7 @@ from graphopt.train.optimizers.registry import registered
 @registered(
     "contrib.opt.VariableClippingOptimizer",
     sparse="as dense",
-    opt=GradientDescentOptimizer(0.1),
+    opt=GradientDescentOptimizer(0.05),
     vars_to_clip_dims={},
     max_norm=1.0,
 )

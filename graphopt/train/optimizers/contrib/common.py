@@ -70,6 +70,16 @@ class OptimizerWrapper(Optimizer):
         """Return what both optimizers keep in the default graph, sorted by name."""
         return sorted([*super().variables(), *self._opt.variables()], key=lambda v: v.name)
 
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters of the optimizer inside in the default graph, unless they are there.
+
+        Args:
+          global_step: what a schedule is called with.
+        """
+        prepare = getattr(self._opt, "prepare_hyper", None)
+        if prepare is not None:
+            prepare(global_step)
+
     def _non_slot_variables(self) -> list[Variable]:
         return [*self._opt._non_slot_variables(), *super()._non_slot_variables()]
 

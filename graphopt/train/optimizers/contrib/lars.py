@@ -19,7 +19,7 @@ from graphopt.train.optimizers.registry import registered
 from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
 
 
-@registered("contrib.opt.LARSOptimizer", sparse="only rows", learning_rate=10.0, momentum=0.5, weight_decay=0.0, eeta=0.01)
+@registered("contrib.opt.LARSOptimizer", sparse="only rows", learning_rate=1.0, momentum=0.5, weight_decay=0.0, eeta=0.05, epsilon=1.0)
 class LARSOptimizer(RuleOptimizer):
     """LARS: ``r = η ‖w‖ / (‖g‖ + λ ‖w‖ + ε); s = lr r (g + λ w); a = μ a + s; w -= a`` (with Nesterov's look ahead ``w -= s + μ a``).
 

@@ -25,7 +25,7 @@ _AVERAGE = "ExponentialMovingAverage"
 _SWAPPED = "averages_swapped_in"
 
 
-@registered("contrib.opt.MovingAverageOptimizer", sparse="as dense", opt=GradientDescentOptimizer(0.1))
+@registered("contrib.opt.MovingAverageOptimizer", sparse="as dense", opt=GradientDescentOptimizer(0.05))
 class MovingAverageOptimizer(OptimizerWrapper):
     """Keeps moving averages of the variables that another optimizer trains: ``average -= (1 - decay)(average - value)``.
 

@@ -138,10 +138,19 @@ class ShampooOptimizer(Optimizer):
                     self._get_or_make_slot_with_initializer(var, Identity(), [size, size], var.dtype, f"H_{i}", self._name)
                 self._get_or_make_slot_with_initializer(var, Constant(0.0), [size, size], var.dtype, f"Gbar_{i}", self._name)
 
-    def _prepare(self) -> None:
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters in the default graph, unless they are there.
+
+        Args:
+          global_step: not looked at: schedules are called with that of the constructor.
+        """
         self._time = add(cast(convert_to_tensor(self._global_step), dtypes.int64), 1)
         for name in _HYPERS:
             self._value(name, dtypes.float64)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.prepare_hyper()
 
     def _value(self, name: str, dtype: Any) -> Tensor:
         return own_hyper(self, self._given[name], name, _HYPERS[name], step=self._time).in_type(dtype)
@@ -214,7 +223,7 @@ def _interval(value: Any, name: str) -> int:
 
 def _dimensions(var: Variable) -> list[int]:
     """Return the shape of a variable; a scalar counts as a vector of one element."""
-    return [int(size) for size in var.get_shape().as_list()] or [1]
+    return [size or 0 for size in var.get_shape().as_list()] or [1]
 
 
 def _power_of_symmetric(matrix: Any, exponent: Any, epsilon: Any) -> Any:

@@ -34,7 +34,7 @@ class _SignOptimizer(RuleOptimizer):
         return (Slot("m"),)
 
 
-@registered("contrib.opt.AddSignOptimizer", sparse="as dense", learning_rate=0.1)
+@registered("contrib.opt.AddSignOptimizer", sparse="as dense", learning_rate=0.02)
 class AddSignOptimizer(_SignOptimizer):
     """AddSign: ``m = β m + (1-β) g; w -= lr (α + d sign(g) sign(m)) g``.
 
@@ -81,7 +81,7 @@ class AddSignOptimizer(_SignOptimizer):
         return training_contrib.add_sign
 
 
-@registered("contrib.opt.PowerSignOptimizer", sparse="as dense", learning_rate=0.05)
+@registered("contrib.opt.PowerSignOptimizer", sparse="as dense", learning_rate=0.02)
 class PowerSignOptimizer(_SignOptimizer):
     """PowerSign: ``m = β m + (1-β) g; w -= lr b^(d sign(g) sign(m)) g``.
 

@@ -18,7 +18,7 @@ from graphopt.train.optimizers.modern.base import CountingOptimizer, StepSlot, b
 from graphopt.train.optimizers.registry import registered
 
 
-def adam_scalars(h: SimpleNamespace, t: Tensor, nesterov: bool) -> dict[str, Any]:
+def adam_scalars(h: SimpleNamespace, t: Any, nesterov: bool) -> dict[str, Any]:
     """Return the scalars that Adam and its relatives share."""
     scales = direction_scales(h.b1, t, nesterov)
     return {**vars(h), **scales, "v_scale": bias_correction(h.b2, t), "lr": h.learning_rate}
@@ -66,7 +66,7 @@ class AdamW(CountingOptimizer):
         """Return the rule."""
         return training_modern.adamw
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return adam_scalars(h, t, self._nesterov) | {"decay": h.learning_rate * h.weight_decay}
 
@@ -144,7 +144,7 @@ class RAdam(CountingOptimizer):
         """Return the rule."""
         return training_modern.radam
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars: the rectifier among them."""
         longest, decayed = 2 / (1 - h.b2) - 1, power(h.b2, t)
         length = longest - 2 * t * decayed / (1 - decayed)
@@ -192,7 +192,7 @@ class AdaBelief(CountingOptimizer):
         """Return the rule."""
         return training_modern.adabelief
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return adam_scalars(h, t, self._nesterov)
 
@@ -228,7 +228,7 @@ class Yogi(CountingOptimizer):
         """Return the slots: both averages start above 0."""
         return [StepSlot("m", 1e-6), StepSlot("v", 1e-6)]
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return adam_scalars(h, t, nesterov=False) | {"eps_root": np.float64(0.0)}
 
@@ -273,7 +273,7 @@ class Adan(CountingOptimizer):
         """Return the rule."""
         return training_modern.adan
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return vars(h) | {
             "m_scale": bias_correction(h.b1, t),
@@ -327,7 +327,7 @@ class AdEMAMix(CountingOptimizer):
         """Return the rule."""
         return training_modern.ademamix
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         scales = {"m_scale": bias_correction(h.b1, t), "v_scale": bias_correction(h.b2, t)}
         return vars(h) | scales | {"lr": h.learning_rate, "decay": h.learning_rate * h.weight_decay}
@@ -386,7 +386,7 @@ class ADOPT(CountingOptimizer):
         """Return whether to look ahead and to clip."""
         return self._options
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars: the first step only measures the squares."""
         first = self._is_first()
         betas = {"b1": select(first, np.float64(1.0), h.b1), "b2": select(first, np.float64(0.0), h.b2)}

@@ -30,7 +30,7 @@ from graphopt.train.optimizers.rule import note_write
 RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("b1", "b2", "b3", "beta", "beta1", "beta2", "beta3", "momentum", "adam_b1", "adam_b2"), DECAY),
     **dict.fromkeys(("learning_rate", "adam_learning_rate", "weight_decay", "adam_weight_decay", "weight_decay_rate"), NON_NEGATIVE),
-    **dict.fromkeys(("eps", "eps_root", "adam_eps_root", "min_norm", "trust_coefficient", "consistent_rms", "init_step"), NON_NEGATIVE),
+    **dict.fromkeys(("eps", "eps_root", "adam_eps_root", "min_norm", "trust_coefficient", "consistent_rms"), NON_NEGATIVE),
     **dict.fromkeys(("rho", "estim_lr0", "estim_lr_coef", "clipping_threshold"), POSITIVE),
     **dict.fromkeys(("eta_minus", "eta_plus", "min_step_size", "max_step_size"), POSITIVE),
 }
@@ -89,7 +89,7 @@ class CountingOptimizer(Optimizer):
         """Return the state wanted for a variable: zeros of its shape for each slot of the rule, by default."""
         return [StepSlot(name) for name in self.rule_of(var).slots]
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars by name, float64.
 
         Args:
@@ -124,7 +124,7 @@ class CountingOptimizer(Optimizer):
             # Schedules are recorded anew: they look at the count where it stands now.
             if name not in known or known[name].kind != "number" or known[name].given is not given:
                 known[name] = hyper_parameter(given, name, step=steps, allowed=self._range(name))
-        self._counted = steps
+        self._counted: Any = steps
         self._scalars = self.scalars(SimpleNamespace(**{n: known[n].tensor for n in self._given}), cast(steps, dtypes.float64) + 1)
 
     def _is_first(self) -> Tensor:
@@ -132,10 +132,9 @@ class CountingOptimizer(Optimizer):
         first: Tensor = equal(self._counted, np.int64(0))
         return first
 
-    def _is_first_number(self) -> Tensor:
+    def _is_first_number(self) -> Any:
         """Return 1 in the first step, then 0: a float64 scalar."""
-        first: Tensor = cast(self._is_first(), dtypes.float64)
-        return first
+        return cast(self._is_first(), dtypes.float64)
 
     # --- slots -----------------------------------------------------------------------------------------------------------
 
@@ -154,6 +153,12 @@ class CountingOptimizer(Optimizer):
             value = fill(shape_of(var.initialized_value()), np.array(slot.start, dtype.np))
             return self._get_or_make_slot(var, value, slot.name, self._name)
         return self._get_or_make_slot_with_initializer(var, Constant(slot.start), shape, dtype, slot.name, self._name)
+
+    def _kept(self, var: Variable, name: str) -> Variable:
+        """Return a slot that has been made."""
+        slot = self.get_slot(var, name)
+        assert slot is not None
+        return slot
 
     # --- updates -----------------------------------------------------------------------------------------------------------
 
@@ -202,13 +207,12 @@ def check_whole_number(value: Any, name: str, least: int) -> int:
     return int(value)
 
 
-def bias_correction(beta: Tensor, t: Any) -> Tensor:
+def bias_correction(beta: Any, t: Any) -> Any:
     """Return 1 / (1 - βᵗ)."""
-    correction: Tensor = 1 / (1 - power(beta, t))
-    return correction
+    return 1 / (1 - power(beta, t))
 
 
-def direction_scales(beta: Tensor, t: Tensor, nesterov: bool) -> dict[str, Any]:
+def direction_scales(beta: Any, t: Any, nesterov: bool) -> dict[str, Any]:
     """Return what the average of the gradients, and with Nesterov's look ahead the gradient, are multiplied by."""
     if not nesterov:
         return {"m_scale": bias_correction(beta, t), "grad_scale": np.float64(0.0)}

@@ -67,16 +67,14 @@ class GlobalOptimizer(CountingOptimizer):
 
     def _moved(self, variable: Variable) -> Tensor:
         """Return how far a variable is from where it began."""
-        start = self.get_slot(variable, "start")
-        assert start is not None
+        start = self._kept(variable, "start")
         moved: Tensor = start.value() - cast(variable.value(), start.dtype)
         return moved
 
 
-def total_over(pairs: list[tuple[Tensor, Variable]], term: Callable[[Tensor, Variable], Tensor]) -> Tensor:
+def total_over(pairs: list[tuple[Tensor, Variable]], term: Callable[[Tensor, Variable], Tensor]) -> Any:
     """Return the sum over all elements of all variables of a term, float64."""
-    total: Tensor = add_n([cast(reduce_sum(term(gradient, variable)), dtypes.float64) for gradient, variable in pairs])
-    return total
+    return add_n([cast(reduce_sum(term(gradient, variable)), dtypes.float64) for gradient, variable in pairs])
 
 
 @registered("optimizers.Prodigy", sparse="as dense", learning_rate=1.0, estim_lr0=0.01)
@@ -128,7 +126,7 @@ class Prodigy(GlobalOptimizer):
         self.decays = mask
         self._safeguards = safeguard_warmup
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the scalars of the averages, and what the estimate needs."""
         distance = select(self._is_first(), h.estim_lr0, self._own("distance", np.float64(0.0)).value())
         rate = distance * h.learning_rate * sqrt(1 - power(h.b2, t)) * bias_correction(h.b1, t)
@@ -145,18 +143,13 @@ class Prodigy(GlobalOptimizer):
         """Estimate the distance anew from how far the variables have moved along their gradients."""
         s, numerator = self._scalars, self._own("numerator", np.float64(0.0))
         along = total_over(pairs, lambda grad, var: cast(grad, compute_type(var.dtype)) * self._moved(var))
-        total = total_over(pairs, lambda grad, var: absolute(self._total(var).value()))
+        total = total_over(pairs, lambda grad, var: absolute(self._kept(var, "total").value()))
         weighted = s["b3"] * numerator.value() + s["distance"] / s["estim_lr0"] * s["lr"] * along
         # Without any gradient so far the estimate is 0/0: it stays as it is.
         estimated = select(equal(total, np.float64(0.0)), np.float64(0.0), s["estim_lr_coef"] * weighted / total)
         distance = maximum(s["distance"], estimated)
         s["eps"] = s["eps"] * distance
         return assign(numerator, weighted), assign(self._own("distance", np.float64(0.0)), distance)
-
-    def _total(self, var: Variable) -> Variable:
-        slot = self.get_slot(var, "total")
-        assert slot is not None
-        return slot
 
 
 @registered("optimizers.DoG", sparse="as dense", init_step=("heuristic", 0.01))
@@ -186,7 +179,7 @@ class DoG(GlobalOptimizer):
 
     first_rule = training_modern.remember
     last_rule = training_modern.dog
-    ranges: ClassVar[Mapping[str, Range]] = {"init_step": POSITIVE}
+    ranges: ClassVar[Mapping[str, Range]] = {"init_step_value": POSITIVE}
 
     def __init__(
         self,
@@ -198,12 +191,14 @@ class DoG(GlobalOptimizer):
         name: str = "DoG",
     ) -> None:
         kinds = ("distance", "learning_rate", "heuristic")
+        if not isinstance(init_step, tuple | list) or len(init_step) != 2:
+            raise ArgumentError(f"init_step must be a pair (kind, number), got {init_step!r}.")
         self._kind = check_choice(init_step[0], "The kind of init_step", kinds)
         decay = 0.0 if weight_decay is None else weight_decay
-        super().__init__(name, learning_rate=learning_rate, init_step=init_step[1], eps=eps, weight_decay=decay)
-        self.decays = mask if weight_decay is not None else False
+        super().__init__(name, learning_rate=learning_rate, init_step_value=init_step[1], eps=eps, weight_decay=decay)
+        self.decays = mask
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the first rule's scalar, and the hyper-parameters."""
         return vars(h) | {"is_first": self._is_first_number()}
 
@@ -216,7 +211,7 @@ class DoG(GlobalOptimizer):
         total = squares.value() + total_over(pairs, self._decayed_square)
         rate = distance / sqrt(total + s["eps"])
         if self._kind == "learning_rate":
-            rate = select(first, s["init_step"], rate)
+            rate = select(first, s["init_step_value"], rate)
         s["lr"] = rate * s["learning_rate"]
         s["decay"] = s["lr"] * s["weight_decay"]
         return assign(farthest, distance), assign(squares, total)
@@ -225,7 +220,7 @@ class DoG(GlobalOptimizer):
         if self._kind == "learning_rate":
             return np.float64(0.0)
         norm = sqrt(total_over(pairs, lambda grad, var: square(cast(var.value(), compute_type(var.dtype)))))
-        return self._scalars["init_step"] * (1 + norm if self._kind == "heuristic" else np.float64(1.0))
+        return self._scalars["init_step_value"] * (1 + norm if self._kind == "heuristic" else np.float64(1.0))
 
     def _decayed_square(self, gradient: Tensor, variable: Variable) -> Tensor:
         dtype = compute_type(variable.dtype)

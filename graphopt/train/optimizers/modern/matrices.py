@@ -27,7 +27,7 @@ def known_shape(var: Variable, what: str) -> tuple[int, ...]:
     """Return a variable's shape; raise ValueError when it isn't fully known."""
     if not var.get_shape().is_fully_defined():
         raise ArgumentError(f"{what} needs variables of known shape, got {var.op.name} of shape {var.get_shape()}.")
-    return tuple(var.get_shape().as_list())
+    return tuple([int(length or 0) for length in var.get_shape().as_list()])
 
 
 @registered("optimizers.Muon", sparse="as dense", learning_rate=0.02)
@@ -97,7 +97,7 @@ class Muon(CountingOptimizer):
             return {}
         return {"steps": self._ns_steps, "adaptive": self._adaptive, "is_tall": shape[0] > shape[1]}
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the scalars of the rule for matrices, and under names with ``adam_`` those of AdamW."""
         self._consistent_rms = getattr(h, "consistent_rms", None)
         rate = getattr(h, "adam_learning_rate", h.learning_rate)
@@ -203,7 +203,7 @@ class Adafactor(CountingOptimizer):
         without = [tuple(n for i, n in enumerate(shape) if i != axis) for axis in axes]
         return [StepSlot("v_row", shape=without[1]), StepSlot("v_column", shape=without[0]), *momentum]
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars; those of parts that are left out are not looked at."""
         none = np.float64(0.0)
         return {
@@ -252,7 +252,8 @@ class SM3(CountingOptimizer):
         # A variable has as many accumulators as axes, so that its update is no single rule.
         dtype, rank = compute_type(var.dtype), len(known_shape(var, "SM3"))
         rate, momentum = [cast(self._scalars[name], dtype) for name in ("learning_rate", "momentum")]
-        grad, accumulators, m = cast(grad, dtype), [self.get_slot(var, f"accumulator_{axis}") for axis in range(max(rank, 1))], self._m(var)
+        grad, m = cast(grad, dtype), self._kept(var, "m")
+        accumulators = [self._kept(var, f"accumulator_{axis}") for axis in range(max(rank, 1))]
         bounds = [_along(slot, axis, rank) for axis, slot in enumerate(accumulators)]
         total = square(grad) + functools.reduce(minimum, bounds)
         scaled = select(greater(total, zeros_as(total)), grad * rsqrt(total + np.array(1e-8, dtype.np)), zeros_as(grad))
@@ -264,11 +265,6 @@ class SM3(CountingOptimizer):
         kept = [write(slot, value) for slot, value in zip([*accumulators, m], [*largest, average], strict=True)]
         with get_default_graph().control_dependencies(kept):
             return write(var, new_value)
-
-    def _m(self, var: Variable) -> Variable:
-        slot = self.get_slot(var, "m")
-        assert slot is not None
-        return slot
 
 
 def _along(slot: Any, axis: int, rank: int) -> Any:

@@ -13,7 +13,7 @@ from graphopt.graph.graph import get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.graph.variables import Variable, assign, group
+from graphopt.graph.variables import Variable, assign, assign_add, group
 from graphopt.ops.elementwise import add_n, cast, equal, greater, logical_not, select, sqrt, square, zeros_as
 from graphopt.ops.reduce import reduce_sum
 from graphopt.ops.step_rule import compute_type, dense_gradient
@@ -22,7 +22,7 @@ from graphopt.train.optimizers.base import Optimizer, Pair
 from graphopt.train.optimizers.descent import GradientDescentOptimizer
 from graphopt.train.optimizers.modern.base import check_whole_number, write
 from graphopt.train.optimizers.modern.guards import apply_member, create_member_slots, write_only_if
-from graphopt.train.optimizers.registry import registered
+from graphopt.train.optimizers.registry import OPTIMIZERS, OptimizerEntry
 
 
 def _descent_with_sam(learning_rate: Any, rho: Any = 0.05, sync_period: int = 2) -> SAM:
@@ -38,7 +38,7 @@ class SAM(Optimizer):
 
     Args:
       optimizer: the optimizer that makes the steps. rho: the length of a climb: a number, scalar tensor, schedule of the number of
-        steps made since the last return, or function.
+        steps that the optimizer has made, or function.
       sync_period: number of gradients for each step of the optimizer. name: name of the training operation and the slots.
 
     Raises:
@@ -97,21 +97,26 @@ class SAM(Optimizer):
         graph = get_default_graph()
         pairs = gradients()
         with name_scope(f"{name}_climb"):
-            self._prepare_rho(np.int64(0))
+            self._prepare_rho()
             variables = [v for gradient, v in pairs if gradient is not None]
             starts = [v.value() for v in variables]
             for _ in range(self._sync_period - 1):
                 with graph.control_dependencies(self._climb(pairs)):
                     pairs = gradients()
             returned = [assign(v, start) for v, start in zip(variables, starts, strict=True)]
-        with graph.control_dependencies(returned):
+        with graph.control_dependencies([*returned, assign_add(self.count, np.int64(1))]):
             return self._optimizer.apply_gradients(pairs, global_step=global_step, name=name)
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
         for v in var_list:
             self._zeros_slot(v, "start", self._name)
-        assert self._turn is not None
+        assert self._turn is not None and self.count is not None
         create_member_slots(self._optimizer, var_list)
+
+    @property
+    def count(self) -> Variable:
+        """The number of steps that the optimizer inside has made, an int64 variable."""
+        return self._create_non_slot_variable(np.int64(0), f"{self._name}/count")
 
     @property
     def _turn(self) -> Variable:
@@ -119,14 +124,14 @@ class SAM(Optimizer):
         return self._create_non_slot_variable(np.int64(0), f"{self._name}/climbs")
 
     def _prepare(self) -> None:
-        self._climbs = self._turn.value()
-        self._prepare_rho(self._climbs)
+        self._climbs: Any = self._turn.value()
+        self._prepare_rho()
         self._pairs: list[Pair] = []
 
-    def _prepare_rho(self, climbs: Any) -> None:
+    def _prepare_rho(self) -> None:
         known = self._state_in(get_default_graph()).hypers
         if "rho" not in known or known["rho"].kind != "number":
-            known["rho"] = hyper_parameter(self._rho, "rho", step=climbs, allowed=NON_NEGATIVE)
+            known["rho"] = hyper_parameter(self._rho, "rho", step=self.count.value(), allowed=NON_NEGATIVE)
 
     def _update(self, gradient: Any, variable: Variable) -> Any:
         self._pairs.append((gradient, variable))
@@ -143,9 +148,9 @@ class SAM(Optimizer):
         with write_only_if(is_last):
             returned = [assign(v, start.value()) for start, v in zip(starts, variables, strict=True)]
             with get_default_graph().control_dependencies(returned):
-                stepped = apply_member(self._optimizer, self._pairs, self._step)
+                stepped = [apply_member(self._optimizer, self._pairs, self._step), assign_add(self.count, np.int64(1))]
         turned = assign(self._turn, select(is_last, np.int64(0), self._climbs + np.int64(1)))
-        return group(*update_ops, *kept, *climbed, *returned, stepped, turned, name=name_scope)
+        return group(*update_ops, *kept, *climbed, *returned, *stepped, turned, name=name_scope)
 
     def _start(self, variable: Variable) -> Variable:
         slot = self.get_slot(variable, "start")
@@ -194,4 +199,4 @@ def _dense(gradient: Any, variable: Variable) -> Any:
 
 
 # The list of optimizers makes each from numbers alone.
-registered("optimizers.SAM", sparse="as dense", learning_rate=0.1)(_descent_with_sam)
+OPTIMIZERS["optimizers.SAM"] = OptimizerEntry("optimizers.SAM", _descent_with_sam, {"learning_rate": 0.1}, "as dense")

@@ -49,7 +49,7 @@ class ScheduleFree(CountingOptimizer):
     def _is_evaluating(self) -> Variable:
         return self._own("is_evaluating", np.bool_(False))
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars; the weight of a step in the average grows with the largest rate so far."""
         largest, total = self._own("largest_rate", np.float64(0.0)), self._own("weight_sum", np.float64(0.0))
         rate = h.learning_rate * self._warmth(t - 1)
@@ -65,7 +65,7 @@ class ScheduleFree(CountingOptimizer):
             return np.float64(1.0)
         return minimum(count, np.float64(self._warmup_steps)) / np.float64(self._warmup_steps)
 
-    def _rate_of_weight(self, h: SimpleNamespace, t: Tensor) -> Any:
+    def _rate_of_weight(self, h: SimpleNamespace, t: Any) -> Any:
         """Return the learning rate that the average is weighted with: that of the next count, as optax has it."""
         given = self._given["learning_rate"]
         is_schedule = callable(given) and not isinstance(given, Tensor | Variable) and takes_step(given)
@@ -87,7 +87,7 @@ class ScheduleFree(CountingOptimizer):
         z = self.get_slot(variable, "z")
         if z is None:
             raise ArgumentError(f"{self._name} does not train {variable.op.name}: call minimize or apply_gradients first.")
-        b1 = self._state_in(get_default_graph()).hypers["b1"].in_type(z.dtype)
+        b1: Any = self._state_in(get_default_graph()).hypers["b1"].in_type(z.dtype)
         value = cast(variable.value(), z.dtype)
         averaged = cast((value - z.value() * (1 - b1)) / b1, variable.dtype)
         stands = self._is_evaluating.value() | equal(self.count.value(), np.int64(0))
@@ -168,7 +168,7 @@ class ScheduleFreeSGD(ScheduleFree):
     ) -> None:
         given = {"learning_rate": learning_rate, "b1": b1, "weight_lr_power": weight_lr_power}
         decay = 0.0 if weight_decay is None else weight_decay
-        super().__init__(name, warmup_steps, mask if weight_decay is not None else False, **given, weight_decay=decay)
+        super().__init__(name, warmup_steps, mask, **given, weight_decay=decay)
 
     def rule_of(self, var: Variable) -> StepRule:
         """Return the rule."""
@@ -218,6 +218,6 @@ class ScheduleFreeAdamW(ScheduleFree):
         """Return the rule."""
         return training_modern.schedule_free_adamw
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return super().scalars(h, t) | {"v_scale": bias_correction(h.b2, t)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
 from graphopt.ops import training_modern
 from graphopt.ops.step_rule import StepRule
@@ -44,7 +43,7 @@ class Lion(CountingOptimizer):
         """Return the rule."""
         return training_modern.lion
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return vars(h) | {"lr": h.learning_rate, "decay": h.learning_rate * h.weight_decay}
 
@@ -75,7 +74,7 @@ class SignSGD(CountingOptimizer):
         """Return the rule."""
         return training_modern.sign_descent
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return {"lr": h.learning_rate}
 
@@ -107,7 +106,7 @@ class Signum(CountingOptimizer):
         """Return the rule."""
         return training_modern.signum
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return {"beta": h.beta, "lr": h.learning_rate}
 
@@ -152,7 +151,7 @@ class Rprop(CountingOptimizer):
         """Return the rule."""
         return training_modern.rprop
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         bounds = {"smallest": h.min_step_size, "largest": h.max_step_size, "is_first": self._is_first_number()}
         return {"lr": h.learning_rate, "eta_minus": h.eta_minus, "eta_plus": h.eta_plus} | bounds

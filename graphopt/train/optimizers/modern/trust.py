@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
 from graphopt.ops import training_norms
 from graphopt.ops.elementwise import select, sqrt, square
@@ -57,7 +56,7 @@ class LAMB(CountingOptimizer):
         """Return the rule."""
         return training_norms.lamb
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return adam_scalars(h, t, nesterov=False)
 
@@ -111,7 +110,7 @@ class LARS(CountingOptimizer):
         """Return whether to look ahead, and whether the variable has a trust ratio."""
         return {"nesterov": self._nesterov, "trusts": is_selected(self._trusts, var)}
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return vars(h) | {"lr": h.learning_rate}
 
@@ -160,7 +159,7 @@ class NovoGrad(CountingOptimizer):
         """Return the slots: an average of the gradients, and one number."""
         return [StepSlot("m"), StepSlot("v", shape=())]
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars: the first norm is taken as it is."""
         return vars(h) | {"b2": select(self._is_first(), np.float64(0.0), h.b2), "lr": h.learning_rate}
 
@@ -193,6 +192,6 @@ class Fromage(CountingOptimizer):
         """Return the rule."""
         return training_norms.fromage
 
-    def scalars(self, h: SimpleNamespace, t: Tensor) -> dict[str, Any]:
+    def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars."""
         return {"min_norm": h.min_norm, "lr": h.learning_rate, "shrink": 1 / sqrt(1 + square(h.learning_rate))}
