@@ -79,11 +79,20 @@ def define_step_rule(
 
 
 def _type_of_variable(var: TensorType, *others: TensorType, **attributes: Any) -> TensorType:
-    grad = others[-1]
+    _check_shapes(var, others[-1])
+    return var
+
+
+def _check_shapes(var: TensorType, grad: TensorType) -> None:
     if not shapes.is_compatible(var.shape, grad.shape):
         pair = f"{shapes.format_shape(var.shape)} and {shapes.format_shape(grad.shape)}"
         raise ShapeError(f"A variable and its gradient must have the same shape, got {pair}")
-    return var
+
+
+def checked_gradient(grad: Any, var: Any) -> Any:
+    """Return a gradient; raise ShapeError, or while running, unless it has the shape of its variable's value."""
+    _check_shapes(var.tensor_type, grad.tensor_type)
+    return _of_same_shape(grad, var)
 
 
 def _of_same_shape(grad: Any, var: Any) -> Any:

@@ -20,9 +20,10 @@ COUPLED = {"optimizers.DoG", "optimizers.Prodigy", "optimizers.SAM"}
 
 
 def slot_type(name: str, variable: Any) -> str:
-    """The documented element type of slots: the variable's; in `tf.optimizers` float32 for float16."""
+    """The documented element type of slots: the variable's; in `tf.optimizers` float32 for float16 (SAM keeps the weights themselves)."""
     is_half = variable.dtype.base_dtype.name == "float16"
-    return "float32" if is_half and name.startswith("optimizers.") else variable.dtype.base_dtype.name
+    computes_in_float32 = name.startswith("optimizers.") and name != "optimizers.SAM"
+    return "float32" if is_half and computes_in_float32 else variable.dtype.base_dtype.name
 
 
 @pytest.mark.parametrize("types", [*[(t,) for t in FLOATS], FLOATS], ids="-".join)
@@ -43,11 +44,7 @@ def test_every_element_type_trains(name: str, types: tuple[str, ...]) -> None:
         for v in variables:
             slots = [optimizer.get_slot(v, slot) for slot in optimizer.get_slot_names()]
             found = {slot.dtype.base_dtype.name for slot in slots if slot is not None}
-            assert found <= SLOT_TYPES.get(name, {slot_type(name, v)})
-
-
-# Where slots have other types.
-SLOT_TYPES: dict[str, set[str]] = {}
+            assert found <= {slot_type(name, v)}
 
 
 # --- zeros -------------------------------------------------------------------------------------------------------------------
@@ -62,10 +59,15 @@ def test_gradients_of_zero_move_nothing_far(name: str, dtype: str) -> None:
         training.step({key: np.zeros_like(value) for key, value in start.items()})
     after = training.state()
     assert all(np.all(np.isfinite(value)) for value in after.values())
-    assert not np.any(after["zero"])
+    moved = 1e-3 if name in MOVES else 0.0
+    assert np.all(np.abs(after["zero"]) <= moved)
     for key in SHAPES:
         # Weight decay, dual averaging and FTRL bring weights nearer to 0.
-        assert np.all(np.abs(after[key]) <= np.abs(start[key])), key
+        assert np.all(np.abs(after[key]) <= np.abs(start[key]) * (1 + 4 * np.finfo(dtype).eps) + moved), key
+
+
+# The average of the gradients starts from 1e-6.
+MOVES = {"optimizers.Yogi"}
 
 
 # --- huge numbers, NaN, infinities -------------------------------------------------------------------------------------------
@@ -102,8 +104,22 @@ def test_a_bad_gradient_stays_in_its_variable(name: str, bad: float) -> None:
             np.testing.assert_array_equal(got["matrix"][others], want["matrix"][others])
 
 
-# Their steps depend on the whole variable.
-WHOLE_VARIABLE: set[str] = set()
+# Their steps depend on the whole variable: on its norm, or its rows and columns.
+WHOLE_VARIABLE = {
+    "contrib.opt.LARSOptimizer",
+    "contrib.opt.ShampooOptimizer",
+    "contrib.opt.ShampooWOptimizer",
+    "keras.optimizers.Adafactor",
+    "keras.optimizers.Lamb",
+    "keras.optimizers.Muon",
+    "optimizers.Adafactor",
+    "optimizers.Fromage",
+    "optimizers.LAMB",
+    "optimizers.LARS",
+    "optimizers.Muon",
+    "optimizers.NovoGrad",
+    "optimizers.SM3",
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,8 +130,29 @@ def test_a_huge_gradient(name: str) -> None:
     assert is_finite == (name not in NOT_FINITE_AFTER_1E30)
 
 
-# In float32 the square of 1e30 is infinite, and these divide one infinity by another.
-NOT_FINITE_AFTER_1E30: set[str] = set()
+# The square of 1e30 is infinite in float32. Averages in the form of the peers, v += (g² - v)(1-β), then take infinity from infinity in
+# the next step; factored ones divide one by the other. All others go on: the element stays, or is as far away as the rule says.
+NOT_FINITE_AFTER_1E30 = {
+    "contrib.opt.AdamGSOptimizer",
+    "contrib.opt.AdamWOptimizer",
+    "contrib.opt.LazyAdamGSOptimizer",
+    "contrib.opt.LazyAdamOptimizer",
+    "contrib.opt.NadamOptimizer",
+    "contrib.opt.ShampooOptimizer",
+    "contrib.opt.ShampooWOptimizer",
+    "keras.optimizers.Adafactor",
+    "keras.optimizers.Adam",
+    "keras.optimizers.AdamW",
+    "keras.optimizers.Lamb",
+    "keras.optimizers.Nadam",
+    "keras.optimizers.RMSprop",
+    "keras.optimizers.legacy.Adadelta",
+    "keras.optimizers.legacy.Adam",
+    "keras.optimizers.legacy.Nadam",
+    "keras.optimizers.legacy.RMSprop",
+    "train.AdamOptimizer",
+    "train.RMSPropOptimizer",
+}
 
 
 # --- no gradient -------------------------------------------------------------------------------------------------------------

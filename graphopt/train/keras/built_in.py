@@ -126,6 +126,11 @@ class BuiltInOptimizer(Optimizer):
         for written in state:
             note_write(written)
 
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The hyper-parameters and switches as they were given, by name, for inspection."""
+        return super().hyper_parameters | {name: getattr(self, name) for name in self.switches}
+
     # --- configuration -------------------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:

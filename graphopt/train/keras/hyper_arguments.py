@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, user_location
 from graphopt.graph.operation import Tensor
@@ -95,9 +95,16 @@ class HyperArguments:
     @property
     def hyper(self) -> HyperParameters:
         """The hyper-parameters by name, to read and to set while running: ``optimizer.hyper["learning_rate"] = 0.1``."""
-        declared = self._declared()
-        present = [name for name, given in self._given.items() if given is not None]
-        return HyperParameters({name: self._hyper(name) for name in present if not (declared[name].switches and self._is_off(name))})
+        return HyperParameters({name: self._hyper(name) for name in self._given if self._is_in_use(name)})
+
+    def _is_in_use(self, name: str) -> bool:
+        """Tell whether the updates look at a hyper-parameter."""
+        return self._given[name] is not None and not (self._declared()[name].switches and self._is_off(name))
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The hyper-parameters as they were given, by name, for inspection."""
+        return {name: given for name, given in self._given.items() if self._is_in_use(name)}
 
     @classmethod
     def _declared(cls) -> dict[str, Hyper]:
@@ -146,18 +153,19 @@ class HyperArguments:
         if recorded is not None and is_number and (self._has_updates or recorded.kind == "number"):
             recorded.set(value)
         elif self._has_updates:
-            raise GraphStateError(self._why_not_settable(name, value))
+            self._refuse(name, value)
         else:
             self._given[name] = value
             self._recorded.pop(name, None)
 
-    def _why_not_settable(self, name: str, value: Any) -> str:
+    def _refuse(self, name: str, value: Any) -> NoReturn:
+        """Raise for what cannot be set any more."""
         if name in self._recorded:
-            return (
+            raise GraphStateError(
                 f"{name} can't be set to {value!r}: the updates of {type(self).__name__} are recorded, and from then on it takes numbers. "
                 "Set a schedule, callable or tensor before `apply_gradients` or `minimize`."
             )
-        return (
+        raise GraphStateError(
             f"{name} can't be set to {value!r}: it was {self._given.get(name)!r} when the updates of {type(self).__name__} were recorded, "
             f"so they don't look at it. Give the constructor a {name} that is not 0, or a variable."
         )

@@ -136,6 +136,9 @@ class Optimizer(OptimizerState):
         self._given["learning_rate"] = check_learning_rate(learning_rate)
         return learning_rate
 
+    def _is_in_use(self, name: str) -> bool:
+        return super()._is_in_use(name) and (name != "ema_momentum" or self.use_ema)
+
     # --- the step ----------------------------------------------------------------------------------------------------------------
 
     def minimize(self, loss: Any, var_list: Any = None, tape: Any = None, name: str | None = None) -> Tensor:

@@ -18,8 +18,9 @@ from graphopt.graph.operation import Tensor
 from graphopt.graph.variables import Variable
 from graphopt.ops.array import shape_of
 from graphopt.ops.broadcast import fill
+from graphopt.ops.elementwise import greater, maximum, select
 from graphopt.ops.update_rule import Rule
-from graphopt.train.hyper import ANY_NUMBER, Range, hyper_parameter
+from graphopt.train.hyper import ANY_NUMBER, HyperParameter, Range, hyper_parameter
 from graphopt.train.optimizers.base import Optimizer
 
 
@@ -125,7 +126,8 @@ class RuleOptimizer(Optimizer):
         """Return a hyper-parameter in a variable's element type: rounded once, never to float32 before."""
         key = (hyper.operand, dtype)
         if key not in self._casts:
-            self._casts[key] = self._state_in(get_default_graph()).hypers[hyper.name].in_type(dtype)
+            made = self._state_in(get_default_graph()).hypers[hyper.name]
+            self._casts[key] = _not_rounded_to_zero(made) if hyper.operand == "epsilon" and dtype is dtypes.float16 else made.in_type(dtype)
         return self._casts[key]
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
@@ -164,6 +166,13 @@ class RuleOptimizer(Optimizer):
 def _type_of(given: Any) -> DType:
     found = getattr(given, "dtype", None)
     return found if isinstance(found, DType) else dtypes.float32
+
+
+def _not_rounded_to_zero(epsilon: HyperParameter) -> Tensor:
+    """Return ε as float16, which has no number for the usual 1e-8: with 0 in its place, elements without a gradient would be 0/0."""
+    rounded, least = epsilon.in_type(dtypes.float16), np.finfo(np.float16).smallest_subnormal
+    tensor: Tensor = select(greater(epsilon.tensor, np.float64(0.0)), maximum(rounded, least), rounded)
+    return tensor
 
 
 def note_write(variable: Any) -> None:

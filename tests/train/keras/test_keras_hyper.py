@@ -340,7 +340,8 @@ def test_weights_may_be_variables_and_numbers() -> None:
 
 def test_what_is_off_is_no_hyper_parameter_and_looking_at_the_others_leaves_it_off() -> None:
     optimizer = keras.SGD(0.5, clipnorm=0, weight_decay=0.0)
-    assert sorted(optimizer.hyper) == ["ema_momentum", "learning_rate"]
+    assert list(optimizer.hyper) == ["learning_rate"]
+    assert sorted(keras.SGD(use_ema=True).hyper) == ["ema_momentum", "learning_rate"]
     w, step = descending(optimizer, 4.0)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -358,3 +359,27 @@ def test_a_clip_that_is_on_stays_positive() -> None:
         assert session.run(w) == -0.25
         with pytest.raises(ValueError, match="clipvalue must be more than 0, got 0"):
             optimizer.clipvalue = 0
+
+
+def test_what_was_given_is_there_to_look_at() -> None:
+    schedule = schedules.PiecewiseConstantDecay([0], [0.5, 0.25])
+    wanted = {"learning_rate": schedule, "momentum": 0.5, "clipnorm": 1.0, "nesterov": False}
+    assert keras.SGD(schedule, 0.5, clipnorm=1.0).hyper_parameters == wanted
+
+
+@pytest.mark.parametrize("make", [lambda rate: keras.Adam(rate, beta_1=0.8), keras.Adam])
+def test_as_the_optimizer_of_a_training_op(make: Any) -> None:
+    def loss_of(w: Any) -> Any:
+        return tf.reduce_sum(tf.square(w))
+
+    w, other = tf.Variable([1.0, -2.0]), tf.Variable([1.0, -2.0])
+    beta = 0.8 if make is not keras.Adam else 0.9
+    step = keras.Adam(0.1, beta_1=beta).minimize(lambda: loss_of(other), [other])
+    train_op = tf.contrib.layers.optimize_loss(loss_of(w), tf.train.get_or_create_global_step(), 0.1, make, variables=[w])
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for _ in range(3):
+            session.run([train_op, step])
+        np.testing.assert_allclose(*session.run([w, other]), rtol=1e-6)
+        assert session.run(tf.train.get_global_step()) == 3
+        assert train_op.hyper["beta_1"] == beta

@@ -146,6 +146,17 @@ def test_an_optimizer_that_goes_its_own_way() -> None:
     assert optimizer.variables() == [] and optimizer.get_slot(v["kernel"], "m") is None
 
 
+def test_keras_optimizers_in_groups() -> None:
+    v = network()
+    step = tf.train.get_or_create_global_step()
+    optimizer = tf.optimizers.Groups([("kernel", tf.keras.optimizers.SGD(0.25))], tf.keras.optimizers.legacy.SGD(0.5))
+    train_op = optimizer.minimize(v["loss"], global_step=step)
+    assert tf.get_collection(tf.GraphKeys.TRAIN_OP) == [train_op]
+    kernel, bias, count = run(train_op, [v["kernel"], v["bias"], step], 2)
+    assert [kernel.tolist(), bias.tolist(), count] == [[[0.5, -0.25]], [0.0], 2]
+    assert optimizer.hyper["SGD/learning_rate"] == 0.25
+
+
 def test_sparse_gradients_reach_their_group() -> None:
     table, other = tf.Variable(np.ones((4, 2)), name="table"), tf.Variable(np.ones(2), name="other")
     loss = tf.reduce_sum(tf.gather(table, [1, 1])) + tf.reduce_sum(other)

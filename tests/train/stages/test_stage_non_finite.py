@@ -149,7 +149,7 @@ def test_two_skips_and_a_loss_scale_count_each_for_itself() -> None:
         loss, optimizer=sgd(1.0), stages=[stages.scale_loss("dynamic"), stages.skip_non_finite(), spoil, stages.skip_non_finite()]
     )
     stats = train_op.stats
-    counters = [stats[name] for name in ("skipped_steps", "overflowed_steps", "skipped_steps_in_a_row", "skipped_steps_1_in_a_row")]
+    counters = [stats[name] for name in ("skipped_steps", "overflowed_steps", "skipped_steps_in_a_row", "skipped_steps_in_a_row_1")]
     with pytest.raises(KeyError):
         stats["skipped_steps_2"]
     found = trained(train_op, [{g: [NAN]}, {g: [1.0], spoiled: INF}, {g: [1.0]}], [w, *counters])

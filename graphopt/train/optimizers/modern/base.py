@@ -68,6 +68,8 @@ class CountingOptimizer(Optimizer):
     decays: Any = None
     ranges: ClassVar[Mapping[str, Range]] = {}  # where they differ from `RANGES`
     decaying: ClassVar[tuple[str, ...]] = ("decay", "weight_decay")
+    # The scalar variables of the optimizer's own besides the count, with the values they start from.
+    own: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, name: str, **given: Any) -> None:
         super().__init__(False, name)
@@ -111,11 +113,11 @@ class CountingOptimizer(Optimizer):
     @property
     def count(self) -> Variable:
         """The number of updates made so far, an int64 variable."""
-        return self._own("count", np.int64(0))
+        return self._create_non_slot_variable(np.int64(0), f"{self._name}/count")
 
-    def _own(self, name: str, start: Any) -> Variable:
+    def _own(self, name: str) -> Variable:
         """Return a scalar variable of the optimizer's own, made when it is new."""
-        return self._create_non_slot_variable(start, f"{self._name}/{name}")
+        return self._create_non_slot_variable(self.own[name], f"{self._name}/{name}")
 
     def _prepare(self) -> None:
         steps = self.count.value()
@@ -139,7 +141,7 @@ class CountingOptimizer(Optimizer):
     # --- slots -----------------------------------------------------------------------------------------------------------
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
-        assert self.count is not None
+        _ = [self.count, *[self._own(name) for name in self.own]]  # made here, outside of the training operation's name scope
         for var in var_list:
             for slot in self.slots_of(var):
                 self._make_slot(var, slot)

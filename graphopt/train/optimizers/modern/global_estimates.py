@@ -101,6 +101,7 @@ class Prodigy(GlobalOptimizer):
       [ 0.99 -1.99]
     """
 
+    own: ClassVar[Mapping[str, Any]] = {"distance": np.float64(0.0), "numerator": np.float64(0.0)}
     first_rule = training_modern.prodigy_averages
     last_rule = training_modern.prodigy
 
@@ -128,7 +129,7 @@ class Prodigy(GlobalOptimizer):
 
     def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the scalars of the averages, and what the estimate needs."""
-        distance = select(self._is_first(), h.estim_lr0, self._own("distance", np.float64(0.0)).value())
+        distance = select(self._is_first(), h.estim_lr0, self._own("distance").value())
         rate = distance * h.learning_rate * sqrt(1 - power(h.b2, t)) * bias_correction(h.b1, t)
         return vars(h) | {
             "is_first": self._is_first_number(),
@@ -141,7 +142,7 @@ class Prodigy(GlobalOptimizer):
 
     def estimate(self, pairs: list[tuple[Tensor, Variable]]) -> Iterable[Any]:
         """Estimate the distance anew from how far the variables have moved along their gradients."""
-        s, numerator = self._scalars, self._own("numerator", np.float64(0.0))
+        s, numerator = self._scalars, self._own("numerator")
         along = total_over(pairs, lambda grad, var: cast(grad, compute_type(var.dtype)) * self._moved(var))
         total = total_over(pairs, lambda grad, var: absolute(self._kept(var, "total").value()))
         weighted = s["b3"] * numerator.value() + s["distance"] / s["estim_lr0"] * s["lr"] * along
@@ -149,7 +150,7 @@ class Prodigy(GlobalOptimizer):
         estimated = select(equal(total, np.float64(0.0)), np.float64(0.0), s["estim_lr_coef"] * weighted / total)
         distance = maximum(s["distance"], estimated)
         s["eps"] = s["eps"] * distance
-        return assign(numerator, weighted), assign(self._own("distance", np.float64(0.0)), distance)
+        return assign(numerator, weighted), assign(self._own("distance"), distance)
 
 
 @registered("optimizers.DoG", sparse="as dense", init_step=("heuristic", 0.01))
@@ -177,6 +178,7 @@ class DoG(GlobalOptimizer):
       [ 2.94 -3.92]
     """
 
+    own: ClassVar[Mapping[str, Any]] = {"distance": np.float64(0.0), "squares": np.float64(0.0)}
     first_rule = training_modern.remember
     last_rule = training_modern.dog
     ranges: ClassVar[Mapping[str, Range]] = {"init_step_value": POSITIVE}
@@ -205,7 +207,7 @@ class DoG(GlobalOptimizer):
     def estimate(self, pairs: list[tuple[Tensor, Variable]]) -> Iterable[Any]:
         """Compute the rate from the distance and the gradients."""
         s, first = self._scalars, self._is_first()
-        farthest, squares = self._own("distance", np.float64(0.0)), self._own("squares", np.float64(0.0))
+        farthest, squares = self._own("distance"), self._own("squares")
         least = select(first, self._least_distance(pairs), farthest.value())
         distance = maximum(least, sqrt(total_over(pairs, lambda grad, var: square(self._moved(var)))))
         total = squares.value() + total_over(pairs, self._decayed_square)

@@ -17,7 +17,7 @@ from graphopt.ops import training_modern, training_norms
 from graphopt.ops.array import reshape
 from graphopt.ops.elementwise import cast, greater, minimum, power, rsqrt, select, square, zeros_as
 from graphopt.ops.reduce import reduce_max
-from graphopt.ops.step_rule import StepRule, compute_type
+from graphopt.ops.step_rule import StepRule, checked_gradient, compute_type
 from graphopt.train.optimizers.modern.base import CountingOptimizer, StepSlot, bias_correction, check_whole_number, direction_scales, write
 from graphopt.train.optimizers.modern.selection import is_selected
 from graphopt.train.optimizers.registry import registered
@@ -252,7 +252,7 @@ class SM3(CountingOptimizer):
         # A variable has as many accumulators as axes, so that its update is no single rule.
         dtype, rank = compute_type(var.dtype), len(known_shape(var, "SM3"))
         rate, momentum = [cast(self._scalars[name], dtype) for name in ("learning_rate", "momentum")]
-        grad, m = cast(grad, dtype), self._kept(var, "m")
+        grad, m = cast(checked_gradient(grad, var.value()), dtype), self._kept(var, "m")
         accumulators = [self._kept(var, f"accumulator_{axis}") for axis in range(max(rank, 1))]
         bounds = [_along(slot, axis, rank) for axis, slot in enumerate(accumulators)]
         total = square(grad) + functools.reduce(minimum, bounds)

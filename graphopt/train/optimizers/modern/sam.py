@@ -12,11 +12,11 @@ from graphopt.errors import ArgumentTypeError
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
-from graphopt.graph.scopes import name_scope
+from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.variables import Variable, assign, assign_add, group
 from graphopt.ops.elementwise import add_n, cast, equal, greater, logical_not, select, sqrt, square, zeros_as
 from graphopt.ops.reduce import reduce_sum
-from graphopt.ops.step_rule import compute_type, dense_gradient
+from graphopt.ops.step_rule import checked_gradient, compute_type, dense_gradient
 from graphopt.train.hyper import NON_NEGATIVE, HyperParameters, check_hyper, hyper_parameter
 from graphopt.train.optimizers.base import Optimizer, Pair
 from graphopt.train.optimizers.descent import GradientDescentOptimizer
@@ -40,6 +40,8 @@ class SAM(Optimizer):
       optimizer: the optimizer that makes the steps. rho: the length of a climb: a number, scalar tensor, schedule of the number of
         steps that the optimizer has made, or function.
       sync_period: number of gradients for each step of the optimizer. name: name of the training operation and the slots.
+      adv_optimizer: what climbs in place of ``ρ g / ‖g‖``: an optimizer whose steps are made the other way round.
+      reset_state: whether what it keeps starts anew after each step of the optimizer.
 
     Raises:
       TypeError: for an optimizer that is none of ``tf.train``. ValueError: for a wrong rho or sync_period.
@@ -56,10 +58,22 @@ class SAM(Optimizer):
       [ 1.2 -1.6]
     """
 
-    def __init__(self, optimizer: Optimizer, rho: Any = 0.05, sync_period: int = 2, name: str = "SAM") -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rho: Any = 0.05,
+        sync_period: int = 2,
+        name: str = "SAM",
+        *,
+        adv_optimizer: Optimizer | None = None,
+        reset_state: bool = True,
+    ) -> None:
         super().__init__(False, name)
-        if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"SAM needs an optimizer of tf.train or tf.optimizers, got {optimizer!r}.")
+        for given in [optimizer] if adv_optimizer is None else [optimizer, adv_optimizer]:
+            if not isinstance(given, Optimizer):
+                raise ArgumentTypeError(f"SAM needs an optimizer of tf.train or tf.optimizers, got {given!r}.")
+        self._climber = adv_optimizer
+        self._resets = reset_state
         self._optimizer = optimizer
         self._rho = check_hyper(rho, "rho", NON_NEGATIVE)
         self._sync_period = check_whole_number(sync_period, "sync_period", 1)
@@ -94,24 +108,34 @@ class SAM(Optimizer):
         return self._minimize_in_one_run(lambda: self.compute_gradients(loss, **ways), global_step, name or self._name)
 
     def _minimize_in_one_run(self, gradients: Callable[[], list[Pair]], global_step: Any, name: str) -> Operation:
-        graph = get_default_graph()
+        graph, count = get_default_graph(), self.count
         pairs = gradients()
+        if all([gradient is None for gradient, _ in pairs]):
+            return self.apply_gradients(pairs)  # which says so
         with name_scope(f"{name}_climb"):
             self._prepare_rho()
             variables = [v for gradient, v in pairs if gradient is not None]
+            self._create_climber_slots(variables)
             starts = [v.value() for v in variables]
             for _ in range(self._sync_period - 1):
                 with graph.control_dependencies(self._climb(pairs)):
                     pairs = gradients()
             returned = [assign(v, start) for v, start in zip(variables, starts, strict=True)]
-        with graph.control_dependencies([*returned, assign_add(self.count, np.int64(1))]):
+            returned += [*self._reset_climber(), assign_add(count, np.int64(1))]
+        with graph.control_dependencies(returned):
             return self._optimizer.apply_gradients(pairs, global_step=global_step, name=name)
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
         for v in var_list:
             self._zeros_slot(v, "start", self._name)
-        assert self._turn is not None and self.count is not None
+        _ = (self._turn, self.count)  # made here, outside of the training operation's name scope
         create_member_slots(self._optimizer, var_list)
+        self._create_climber_slots(var_list)
+
+    def _create_climber_slots(self, var_list: Sequence[Variable]) -> None:
+        if self._climber is not None:
+            with init_scope():
+                create_member_slots(self._climber, var_list)
 
     @property
     def count(self) -> Variable:
@@ -149,6 +173,7 @@ class SAM(Optimizer):
             returned = [assign(v, start.value()) for start, v in zip(starts, variables, strict=True)]
             with get_default_graph().control_dependencies(returned):
                 stepped = [apply_member(self._optimizer, self._pairs, self._step), assign_add(self.count, np.int64(1))]
+            stepped += self._reset_climber()
         turned = assign(self._turn, select(is_last, np.int64(0), self._climbs + np.int64(1)))
         return group(*update_ops, *kept, *climbed, *returned, *stepped, turned, name=name_scope)
 
@@ -158,7 +183,9 @@ class SAM(Optimizer):
         return slot
 
     def _climb(self, pairs: list[Pair]) -> list[Tensor]:
-        """Record a step of length ρ up the slope."""
+        """Record a step up the slope: of length ρ, or a step of the climber turned round."""
+        if self._climber is not None:
+            return self._climb_by_optimizer(self._climber, [(gradient, v) for gradient, v in pairs if gradient is not None])
         dense = [(cast(_dense(gradient, v), compute_type(v.dtype)), v) for gradient, v in pairs if gradient is not None]
         norm = sqrt(add_n([cast(reduce_sum(square(gradient)), dtypes.float64) for gradient, _ in dense]))
         is_slope = greater(norm, zeros_as(norm))
@@ -166,11 +193,26 @@ class SAM(Optimizer):
         scale = select(is_slope, self._state_in(get_default_graph()).hypers["rho"].tensor / select(is_slope, norm, np.float64(1.0)), 0.0)
         return [write(v, cast(v.value(), gradient.dtype) + gradient * cast(scale, gradient.dtype)) for gradient, v in dense]
 
+    def _climb_by_optimizer(self, climber: Optimizer, pairs: list[Pair]) -> list[Tensor]:
+        before: list[Any] = [v.value() for _, v in pairs]
+        with get_default_graph().control_dependencies([apply_member(climber, pairs, self.count.value())]):
+            return [assign(v, start + start - v.value()) for start, (_, v) in zip(before, pairs, strict=True)]
+
+    def _reset_climber(self) -> list[Tensor]:
+        """Record that what the climber keeps starts anew."""
+        if self._climber is None or not self._resets:
+            return []
+        return [assign(kept, kept.initial_value) for kept in self._climber.variables()]
+
+    def _members(self) -> list[Optimizer]:
+        return [self._optimizer] if self._climber is None else [self._optimizer, self._climber]
+
     # --- what is inside ------------------------------------------------------------------------------------------------------
 
     def variables(self) -> list[Variable]:
         """Return what this optimizer and the one inside keep in the default graph, sorted by name."""
-        return sorted([*super().variables(), *self._optimizer.variables()], key=lambda v: v.name)
+        inside = [v for member in self._members() for v in member.variables()]
+        return sorted([*super().variables(), *inside], key=lambda v: v.name)
 
     def get_slot(self, var: Any, name: str) -> Variable | None:
         """Return the slot of that name of a variable, here or inside, or None."""
@@ -195,7 +237,7 @@ class SAM(Optimizer):
 def _dense(gradient: Any, variable: Variable) -> Any:
     if isinstance(gradient, IndexedSlices):
         return dense_gradient(gradient.values, gradient.indices, variable)
-    return gradient
+    return checked_gradient(gradient, variable.value())
 
 
 # The list of optimizers makes each from numbers alone.

@@ -33,6 +33,11 @@ class ScheduleFree(CountingOptimizer):
     """
 
     ranges: ClassVar[Mapping[str, Range]] = {"b1": ABOVE_0_BELOW_1}
+    own: ClassVar[Mapping[str, Any]] = {
+        "is_evaluating": np.bool_(False),
+        "largest_rate": np.float64(0.0),
+        "weight_sum": np.float64(0.0),
+    }
 
     def __init__(self, name: str, warmup_steps: int | None, mask: Any, **given: Any) -> None:
         super().__init__(name, **given)
@@ -42,16 +47,15 @@ class ScheduleFree(CountingOptimizer):
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
         super()._create_slots(var_list)
-        assert self._is_evaluating is not None
         self._known += [v for v in var_list if not any([v is known for known in self._known])]
 
     @property
     def _is_evaluating(self) -> Variable:
-        return self._own("is_evaluating", np.bool_(False))
+        return self._own("is_evaluating")
 
     def scalars(self, h: SimpleNamespace, t: Any) -> dict[str, Any]:
         """Return the rule's scalars; the weight of a step in the average grows with the largest rate so far."""
-        largest, total = self._own("largest_rate", np.float64(0.0)), self._own("weight_sum", np.float64(0.0))
+        largest, total = self._own("largest_rate"), self._own("weight_sum")
         rate = h.learning_rate * self._warmth(t - 1)
         self._new_largest = maximum(largest.value(), self._rate_of_weight(h, t))
         weight = power(self._new_largest, h.weight_lr_power)
@@ -73,7 +77,7 @@ class ScheduleFree(CountingOptimizer):
         return rate * self._warmth(t)
 
     def _own_updates(self) -> Iterable[Any]:
-        largest, total = self._own("largest_rate", np.float64(0.0)), self._own("weight_sum", np.float64(0.0))
+        largest, total = self._own("largest_rate"), self._own("weight_sum")
         return assign(largest, self._new_largest), assign(total, self._new_total)
 
     # --- evaluation --------------------------------------------------------------------------------------------------------
