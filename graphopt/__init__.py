@@ -74,6 +74,8 @@ from graphopt.graph.variables import model_variables as model_variables
 from graphopt.graph.variables import moving_average_variables as moving_average_variables
 from graphopt.graph.variables import trainable_variables as trainable_variables
 from graphopt.graph.variables import variables_initializer as variables_initializer
+from graphopt.inspection.doctor import Diagnosis as Diagnosis
+from graphopt.inspection.doctor import doctor as doctor
 from graphopt.inspection.explain import Explanation as Explanation
 from graphopt.inspection.explain import explain as explain
 from graphopt.inspection.export import export as export
@@ -91,9 +93,11 @@ from graphopt.runtime.session import StepResult as StepResult
 from graphopt.runtime.session import get_default_session as get_default_session
 from graphopt.shapes import Dimension as Dimension
 from graphopt.shapes import TensorShape as TensorShape
+from graphopt.tf1 import compat as compat
 from graphopt.tf1 import contrib as contrib
-from graphopt.tf1 import keras as keras
+from graphopt.tf1 import gfile as gfile
 from graphopt.tf1 import initializers as initializers
+from graphopt.tf1 import keras as keras
 from graphopt.tf1 import layers as layers
 from graphopt.tf1 import linalg as linalg
 from graphopt.tf1 import losses as losses
@@ -162,6 +166,15 @@ from graphopt.tf1.array import unique_with_counts as unique_with_counts
 from graphopt.tf1.array import unstack as unstack
 from graphopt.tf1.array import zeros as zeros
 from graphopt.tf1.array import zeros_like as zeros_like
+from graphopt.tf1.behavior import disable_control_flow_v2 as disable_control_flow_v2
+from graphopt.tf1.behavior import disable_eager_execution as disable_eager_execution
+from graphopt.tf1.behavior import disable_resource_variables as disable_resource_variables
+from graphopt.tf1.behavior import disable_v2_behavior as disable_v2_behavior
+from graphopt.tf1.behavior import disable_v2_tensorshape as disable_v2_tensorshape
+from graphopt.tf1.behavior import enable_eager_execution as enable_eager_execution
+from graphopt.tf1.behavior import enable_resource_variables as enable_resource_variables
+from graphopt.tf1.behavior import enable_v2_behavior as enable_v2_behavior
+from graphopt.tf1.behavior import executing_eagerly as executing_eagerly
 from graphopt.tf1.checks import Assert as Assert
 from graphopt.tf1.checks import assert_equal as assert_equal
 from graphopt.tf1.checks import assert_greater as assert_greater
@@ -364,6 +377,7 @@ from graphopt.tf1.random import random_shuffle as random_shuffle
 from graphopt.tf1.random import random_uniform as random_uniform
 from graphopt.tf1.random import set_random_seed as set_random_seed
 from graphopt.tf1.random import truncated_normal as truncated_normal
+from graphopt.tf1.stand_in import install_as_tensorflow as install_as_tensorflow
 from graphopt.tf1.strings import as_string as as_string
 from graphopt.tf1.strings import string_join as string_join
 from graphopt.tf1.strings import string_to_number as string_to_number

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import linecache
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ UNAUTHENTICATED = 16
 
 
 # Frames that are not the user's: graphopt's own, and those of the standard library's wrappers in between.
-_NOT_USERS = (str(Path(__file__).resolve().parent), contextlib.__file__, functools.__file__)
+_NOT_USERS = (str(Path(__file__).resolve().parent), contextlib.__file__, functools.__file__, "<frozen importlib", importlib.__file__)
 
 
 class Location(NamedTuple):
@@ -119,6 +120,14 @@ class UnsupportedError(GraphOptError, NotImplementedError):
 
 class MissingPackageError(GraphOptError, ImportError):
     """A package of an extra is not installed."""
+
+
+class MissingModuleError(GraphOptError, ModuleNotFoundError):
+    """A module of TensorFlow that graphopt has not."""
+
+
+class MissingNameError(GraphOptError, AttributeError):
+    """A name of TensorFlow that graphopt has not."""
 
 
 class AssertedArgumentError(ArgumentError, AssertionError):

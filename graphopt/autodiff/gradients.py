@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphopt import shapes
+from graphopt.autodiff.derivations import Derivation, note_derivation
 from graphopt.autodiff.registered import is_override_without_gradient, registered_gradient
 from graphopt.errors import ArgumentError, ArgumentTypeError, GradientError, lines
 from graphopt.graph.graph import Graph, convert_to_tensor, get_default_graph
@@ -86,12 +87,15 @@ def gradients(
     starts = _as_list(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(starts) != len(targets):
         raise ArgumentError(f"Passed {len(starts)} grad_ys for {len(targets)} ys")
+    graph = get_default_graph()
+    first = graph.version
     with name_scope(name, "gradients", [*targets, *sources]):
         results = backpropagate(
             targets, sources, [start_of(y, start, i) for i, (y, start) in enumerate(zip(targets, starts, strict=True))], stops
         )
         if unconnected_gradients == UnconnectedGradients.ZERO:
             results = [zeros_of(x) if r is None else r for x, r in zip(sources, results, strict=True)]
+    note_derivation(graph, Derivation(tuple(targets), tuple(sources), tuple(results), first, graph.version))
     return results
 
 

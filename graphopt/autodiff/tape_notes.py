@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphopt.autodiff.derivations import Derivation, note_derivation
 from graphopt.autodiff.gradients import Gradient, backpropagate
 from graphopt.graph.capture import BranchGraph
-from graphopt.graph.graph import Graph
+from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import Variable, variable_of
 from graphopt.ir.opdef import NOT_DIFFERENTIABLE
@@ -85,7 +86,10 @@ class TapeNotes:
         """Return a gradient for each source, None for one without influence."""
         self._catch_up()
         known = [_origin(x) for x in sources if x in targets or _origin(x) in self._tensors]
+        graph = get_default_graph()
+        first = graph.version
         found = dict(zip(known, backpropagate(targets, known, starts, set(), self._passes), strict=True))
+        note_derivation(graph, Derivation(tuple(targets), tuple(found), tuple(found.values()), first, graph.version))
         return [found.get(_origin(x)) for x in sources]
 
     def connected(self, target: Tensor, sources: Sequence[Tensor]) -> list[bool]:

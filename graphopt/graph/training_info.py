@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphopt.errors import ArgumentError
-from graphopt.graph.operation import Location, Operation, Tensor
+from graphopt.graph.operation import Location, Operation, Tensor, user_location
 from graphopt.graph.variables import Variable
 
 _KEY = "training_ops"
+_UPDATES = "optimizer_updates"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,38 @@ class TrainingOpInfo:
     def summary_tensors(self) -> list[Tensor]:
         """The tensors of the summaries."""
         return [summary.tensor for summary in self.summaries]
+
+
+@dataclass(frozen=True)
+class UpdateInfo:
+    """What one call of an optimizer's `apply_gradients` has recorded.
+
+    Attributes:
+      step: what it returned: to run it is to make the step. optimizer: the optimizer. pairs: (gradient or None, variable), as it was given.
+      global_step: the variable it counts the steps in, or None. location: the user's line.
+    """
+
+    step: Operation
+    optimizer: Any
+    pairs: tuple[tuple[Any, Any], ...]
+    global_step: Any = None
+    location: Location | None = field(default=None, compare=False)
+
+
+def record_update(step: Any, optimizer: Any, pairs: Any, global_step: Any = None) -> None:
+    """Keep with its graph what an optimizer has recorded.
+
+    Args:
+      step: the operation or tensor that makes the step. optimizer, pairs, global_step: as those of `UpdateInfo`.
+    """
+    operation = step.op if isinstance(step, Tensor) else step
+    info = UpdateInfo(operation, optimizer, tuple(pairs), global_step, user_location())
+    operation.graph.state.setdefault(_UPDATES, []).append(info)
+
+
+def updates_of(graph: Any) -> list[UpdateInfo]:
+    """Return what optimizers have recorded in a graph, in order."""
+    return list(graph.state.get(_UPDATES, ()))
 
 
 def record_training_op(info: TrainingOpInfo) -> None:

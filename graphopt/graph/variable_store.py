@@ -59,6 +59,11 @@ class VariableStore:
     def __init__(self) -> None:
         self._variables: dict[str, Variable] = {}
 
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The variables by full name."""
+        return dict(self._variables)
+
     def get_variable(self, name: str, request: Request, custom_getter: Any = None) -> Any:
         """Return the variable of that (full) name, or make it.
 

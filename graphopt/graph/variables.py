@@ -91,6 +91,18 @@ class Variable(Symbolic):
         _note_write(graph, self._ref)
         self.value()
 
+    def start_with(self, value: Tensor) -> None:
+        """Replace the initial value, and the operation that assigns it; what was recorded with the old one keeps that.
+
+        Args:
+          value: of the variable's element type and shape.
+        """
+        self._initial_value = value
+        self._initializer = state.assign(
+            self._ref, value, validate_shape=self._ref.tensor_type.shape is not None, name=f"{self.op.name}/Assign"
+        )
+        _note_write(self.graph, self._ref)
+
     # --- identity --------------------------------------------------------------------------------------------------
 
     @property

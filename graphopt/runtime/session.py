@@ -72,6 +72,7 @@ class Session:
 
     Attributes:
       backend: the name of the backend in use.
+      graph_versions: how many operations the graph had when each combination of fetches and feeds was first run.
 
     Raises:
       TypeError: when an argument has the wrong type. ValueError: when there is no such backend, or it isn't installed.
@@ -104,6 +105,7 @@ class Session:
         self._entered: contextlib.ExitStack | None = None
         self._signatures: dict[Any, Signature] = {}
         self._steps: dict[Any, Any] = {}
+        self.graph_versions: list[int] = []
         self.store = Store(born=default_settings(self._graph))
         stores_of(self._graph).add(self.store)
         self.sess_str = target
@@ -160,6 +162,7 @@ class Session:
                 return None, []
             signature = self._signature(parsed, list(flatten_feeds(self._graph, feed_dict)))
             self._signatures[key] = signature
+            self.graph_versions.append(self._graph.version)
         return signature, list(feed_dict.values())
 
     def _signature(self, fetches: Fetches, feeds: list[Any]) -> Signature:

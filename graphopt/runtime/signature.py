@@ -66,6 +66,14 @@ class Signature:
         self._runners: dict[Any, Runner] = {}
         self._lock = threading.Lock()
         self._quick: QuickRun | None = None
+        store.signatures.add(self)
+
+    def forget(self) -> None:
+        """Forget what was compiled: the seeds in it hold no longer."""
+        with self._lock:
+            self._discharged, self._quick = None, None
+            self._changing.clear()
+            self._runners.clear()
 
     def run(self, values: Sequence[Any], metadata: RunMetadata | None = None) -> Any:
         """Return the fetched values for the fed values, in the caller's structure."""

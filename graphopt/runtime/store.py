@@ -7,6 +7,7 @@ new values replace the old arrays, which other runs go on reading.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +56,7 @@ class Store:
       readers: how many runs hold a snapshot.
       layout: a number that changes whenever a variable's memory moves.
       changes: a number that changes whenever a cell is given a value, other than by a native step in the memory it was lent.
+      signatures: what was compiled for this store; it has the operations' drawn seeds in it.
     """
 
     def __init__(self, born: Mapping[str, Any] | None = None) -> None:
@@ -67,6 +69,7 @@ class Store:
         self._together: dict[str, tuple[str, ...]] = {}
         self._memory: dict[tuple[str, ...], tuple[Any, list[Any]]] = {}
         self._entropy: dict[str, int] = {}
+        self.signatures: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def cell(self, name: str) -> Cell:
         """Return the cell of a variable or counter, made when it is first asked for."""
@@ -131,6 +134,17 @@ class Store:
         if name not in self._entropy:
             self._entropy[name] = int.from_bytes(np.random.default_rng().bytes(7), "little") + 1
         return self._entropy[name]
+
+    def drawn_seeds(self) -> dict[str, int]:
+        """Return the random numbers that `entropy` gave, by the operation's name."""
+        return dict(self._entropy)
+
+    def restore_seeds(self, seeds: Mapping[str, int]) -> None:
+        """Give operations the random numbers that another session drew for them; what was compiled with others is compiled anew."""
+        if any([self._entropy.get(name, seed) != seed for name, seed in seeds.items()]):
+            for signature in list(self.signatures):
+                signature.forget()
+        self._entropy.update(seeds)
 
 
 def owned(value: Any) -> Any:

@@ -1,10 +1,9 @@
-"""Summaries: recording them, and writing them to a log directory."""
+"""Summaries: writing them to a log directory, and reading them."""
 
-from graphopt.graph.summaries import histogram as histogram
-from graphopt.graph.summaries import merge as merge
-from graphopt.graph.summaries import merge_all as merge_all
-from graphopt.graph.summaries import scalar as scalar
-from graphopt.ops.summary_proto import HistogramProto as HistogramProto
-from graphopt.ops.summary_proto import Summary as Summary
+from graphopt.summary.json_lines import JSONLinesWriter as JSONLinesWriter
+from graphopt.summary.protos import Event as Event
+from graphopt.summary.protos import LogMessage as LogMessage
+from graphopt.summary.protos import SessionLog as SessionLog
+from graphopt.summary.protos import TaggedRunMetadata as TaggedRunMetadata
 from graphopt.summary.writer import FileWriter as FileWriter
 from graphopt.summary.writer import FileWriterCache as FileWriterCache

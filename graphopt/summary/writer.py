@@ -1,42 +1,52 @@
-"""Writing summaries to a log directory, one JSON line for each."""
+"""`FileWriter`: summaries, graphs and logs in event files, which TensorBoard shows."""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import threading
 import time
 import warnings
-from pathlib import Path
+import weakref
+from collections.abc import Mapping
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
+from graphopt.errors import ArgumentError, ArgumentTypeError
+from graphopt.graph.graph import Graph, get_default_graph
+from graphopt.graph.graph_def import GraphDef, MetaGraphDef, to_graph_def
 from graphopt.ops.summary_proto import Summary, SummaryValue
+from graphopt.runtime.profile import RunMetadata
+from graphopt.summary.background import Background
+from graphopt.summary.directory import os_error, prepare, to_path, warn_of_other_writers
+from graphopt.summary.event_file import EventFile, summary_event
+from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
+from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
 _CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."
+_NO_GRAPH = "The passed graph must be an instance of `Graph` or the deprecated `GraphDef`"
 
 
 class FileWriter:
-    """Writes summaries to a new file of a log directory, which is made when it is missing.
+    """Writes summaries, graphs and logs to a new event file of a directory, which is made when it is missing.
 
-    Each line of the file is a JSON object with ``wall_time`` (seconds since 1970), ``step`` (or null) and ``values``: by tag a number, or
-    for a histogram an object with ``min``, ``max``, ``num``, ``sum``, ``sum_squares``, ``bucket_limit`` and ``bucket``. NaN and infinities
-    are written as Python's `json` reads them.
+    What is added waits in a queue for a thread that writes it. It is in the file after `flush` or `close`, when `flush_secs` have passed,
+    and at the end of the program.
 
     Args:
-      logdir: the directory.
-      graph: accepted for TensorFlow's sake, like `graph_def` and `session`.
-      max_queue: how many summaries may wait to be written. flush_secs: how long they may wait, in seconds.
-      filename_suffix: what the file's name ends with.
+      logdir: the directory. graph: a graph to write at once.
+      max_queue: how many events may wait; adding another one waits for the thread. flush_secs: how long they may wait, in seconds.
+      graph_def: a `GraphDef` to write, in place of `graph`. filename_suffix: what the file's name ends with.
+      session: accepted for TensorFlow's sake.
+
+    Raises:
+      FailedPreconditionError: when a file stands where the directory should be.
+      PermissionDeniedError, NotFoundError, ResourceExhaustedError: when the directory can't be made or written.
 
     Example:
-      >>> import json, pathlib
-      >>> with tf.summary.FileWriter("logs") as writer:
+      >>> with tf.summary.FileWriter("logs", tf.get_default_graph()) as writer:
       ...     writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="loss", simple_value=0.5)]), global_step=7)
-      >>> line = json.loads(next(pathlib.Path("logs").iterdir()).read_text())
-      >>> line["step"], line["values"]
-      (7, {'loss': 0.5})
+      >>> tf.summary.read("logs").scalars("loss").values.tolist()
+      [0.5]
     """
 
     def __init__(
@@ -49,91 +59,213 @@ class FileWriter:
         filename_suffix: str | None = None,
         session: Any = None,
     ) -> None:
-        self._logdir = os.fspath(logdir)
-        self._max_queue = max_queue
-        self._flush_secs = flush_secs
+        self._logdir = to_path(logdir)
+        self._queue = (int(max_queue), float(flush_secs))
         self._suffix = filename_suffix or ""
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._flushed = time.monotonic()
-        self._file: IO[str] | None = self._open()
+        self._with_metadata: set[str] = set()
+        self._run_tags: set[str] = set()
+        self._has_hparams = False
+        self._has_warned = False
+        self._open(stacklevel=2)
+        if graph is not None or graph_def is not None:
+            self.add_graph(graph, graph_def=graph_def)
 
-    def _open(self) -> IO[str]:
-        folder = Path(self._logdir)
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"summaries.{int(time.time()):010d}.{socket.gethostname()}{self._suffix}"
-        path, number = folder / f"{name}.jsonl", 0
-        while path.exists():  # a second writer within one second
-            number += 1
-            path = folder / f"{name}.{number}.jsonl"
-        self._path = path
-        return path.open("w", encoding="utf-8")
+    def _open(self, stacklevel: int) -> None:
+        prepare(self._logdir)
+        warn_of_other_writers(self._logdir, stacklevel + 1)
+        file = EventFile(self._logdir, self._suffix)
+        self._path = file.path
+        self._background = Background(file, *self._queue)
+        # Also when the writer is forgotten, and at the end of the program, what waits is written.
+        self._finalizer = weakref.finalize(self, self._background.close)
+        self._is_open = True
 
     def get_logdir(self) -> str:
         """Return the log directory."""
-        return self._logdir
+        return str(self._logdir)
+
+    def get_filename(self) -> str:
+        """Return the path of the event file."""
+        return str(self._path)
+
+    # --- adding ------------------------------------------------------------------------------------------------------
 
     def add_summary(self, summary: Any, global_step: Any = None) -> None:
         """Write a summary.
 
         Args:
-          summary: a `Summary`, or its bytes. global_step: the step it belongs to, or None.
+          summary: a `Summary` or its bytes; None, what `merge_all` gives without any summary, is nothing.
+          global_step: the step it belongs to, or None.
+
+        Raises:
+          TypeError: for what is no summary. ValueError: for bytes that are none.
         """
-        made = summary if isinstance(summary, Summary) else Summary.FromString(summary)
+        if summary is None:
+            return
         step = None if global_step is None else int(global_step)
-        line = json.dumps({"wall_time": time.time(), "step": step, "values": {value.tag: _plain(value) for value in made.value}})
-        with self._lock:
-            if self._file is None:
-                warnings.warn(_CLOSED, stacklevel=2)
-                return
-            self._file.write(line + "\n")
-            self._waiting += 1
-            if self._waiting >= self._max_queue or time.monotonic() - self._flushed >= self._flush_secs:
-                self._flush()
+        self._add(summary_event(self._bytes_of(summary), step, time.time()))
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Write a summary with its step and time, as every sink does."""
+        self._add(summary_event(self._bytes_of(summary), step, wall_time))
+
+    def _bytes_of(self, summary: Any) -> bytes:
+        made = summary
+        if not isinstance(summary, Summary):
+            if not isinstance(summary, (bytes, bytearray)) and not hasattr(summary, "SerializeToString"):
+                raise ArgumentTypeError(f"add_summary takes a Summary or its bytes, got {summary!r} of {type(summary)}.")
+            made = Summary.FromString(serialized(summary))
+        for value in made.value:
+            if "metadata" in value._set:
+                return Summary([self._with_metadata_once(value) for value in made.value]).SerializeToString()
+        return made.SerializeToString()
+
+    def _with_metadata_once(self, value: SummaryValue) -> SummaryValue:
+        """Return a value without its metadata, if the file has the tag's metadata already."""
+        if not value.HasField("metadata") or value.tag not in self._with_metadata:
+            self._with_metadata.add(value.tag)
+            return value
+        copied = SummaryValue.FromString(value.SerializeToString())
+        copied.ClearField("metadata")
+        return copied
+
+    def add_event(self, event: Any) -> None:
+        """Write an `Event`.
+
+        Raises:
+          TypeError: for anything else.
+        """
+        if not hasattr(event, "SerializeToString"):
+            raise ArgumentTypeError(f"{type(event)} is not a valid proto: add_event takes an Event.")
+        self._add(serialized(event))
+
+    def _add_now(self, step: Any, **what: Any) -> None:
+        step = None if step is None else int(step)
+        self._add(Event(wall_time=time.time(), step=step, **what).SerializeToString())
+
+    def _add(self, event: bytes) -> None:
+        if not self._is_open:
+            warnings.warn(_CLOSED, stacklevel=3)
+            return
+        if self._background.error is not None and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(self._failure() + " From here on they are dropped.", stacklevel=3)
+        self._background.add(event)
+
+    def _failure(self) -> str:
+        return f"Summaries can't be written to '{self._path}': {self._background.error}."
 
     def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
-        """Accept a graph for TensorFlow's sake; the file holds summaries alone."""
-        if self._file is None:
-            warnings.warn(_CLOSED, stacklevel=2)
+        """Write a graph, for TensorBoard's graph page.
 
-    def _flush(self) -> None:
-        if self._file is not None:
-            self._file.flush()
-        self._waiting, self._flushed = 0, time.monotonic()
+        Args:
+          graph: a `Graph`, or a `GraphDef`. global_step: the step it belongs to. graph_def: a `GraphDef`, in place of `graph`.
+
+        Raises:
+          ValueError: when both are given. TypeError: when none is, or for anything else.
+        """
+        if graph is not None and graph_def is not None:
+            raise ArgumentError("Please pass only graph, or graph_def (deprecated), but not both.")
+        given = graph if graph is not None else graph_def
+        if isinstance(given, Graph):
+            given = to_graph_def(given.root)
+        elif not isinstance(given, GraphDef) and type(given).__name__ != "GraphDef":
+            raise ArgumentTypeError(f"{_NO_GRAPH}, got {given!r} of {type(given)}.")
+        self._add_now(global_step, graph_def=serialized(given))
+
+    def add_meta_graph(self, meta_graph_def: Any, global_step: Any = None) -> None:
+        """Write a `MetaGraphDef`.
+
+        Raises:
+          TypeError: for anything else.
+        """
+        if not isinstance(meta_graph_def, MetaGraphDef) and type(meta_graph_def).__name__ != "MetaGraphDef":
+            raise ArgumentTypeError(f"meta_graph_def must be type MetaGraphDef, saw type: {type(meta_graph_def)}")
+        self._add_now(global_step, meta_graph_def=serialized(meta_graph_def))
+
+    def add_session_log(self, session_log: Any, global_step: Any = None) -> None:
+        """Write a `SessionLog`.
+
+        One with the status START makes readers drop what earlier files of the directory say of this step and later ones: a run that is
+        resumed at a checkpoint writes it first, and its curves have no zig-zag.
+        """
+        self._add_now(global_step, session_log=session_log)
+
+    def add_run_metadata(self, run_metadata: Any, tag: str, global_step: Any = None) -> None:
+        """Write what a traced run reports.
+
+        Args:
+          run_metadata: a `RunMetadata`. tag: its name, a new one each time. global_step: the step it belongs to.
+
+        Raises:
+          ValueError: when the tag was used before.
+        """
+        if tag in self._run_tags:
+            raise ArgumentError(f"The provided tag was already used for this event type: {tag!r}.")
+        made = to_run_metadata(run_metadata) if isinstance(run_metadata, RunMetadata) else run_metadata
+        self._run_tags.add(tag)
+        self._add_now(global_step, tagged_run_metadata=TaggedRunMetadata(tag=tag, run_metadata=serialized(made)))
+
+    def add_hparams(self, hparams: Mapping[str, Any], group_name: str = "") -> None:
+        """Write the hyper-parameters of the run, for TensorBoard's HParams page; `close` writes how the run ended.
+
+        Args:
+          hparams: numbers, texts and truth values by name, such as ``{**train_op.hyper, "optimizer": "Adam"}``.
+          group_name: runs of one name are repetitions of the same experiment.
+
+        Raises:
+          TypeError: for other values.
+
+        Example:
+          >>> with tf.summary.FileWriter("hparams") as writer:
+          ...     writer.add_hparams({"learning_rate": 0.1, "optimizer": "Adam"})
+          >>> tf.summary.read("hparams").hparams()
+          {'learning_rate': 0.1, 'optimizer': 'Adam'}
+        """
+        now = time.time()
+        self._add(summary_event(self._bytes_of(start_summary(hparams, now, group_name)), None, now))
+        self._has_hparams = True
+
+    # --- the file ----------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Put what was added so far into the file."""
-        with self._lock:
-            if self._file is None:
-                warnings.warn(_CLOSED, stacklevel=2)
-            self._flush()
+        """Put what was added so far into the file.
+
+        Raises:
+          ResourceExhaustedError, UnknownError: when the file can't be written.
+        """
+        if not self._is_open:
+            warnings.warn(_CLOSED, stacklevel=2)
+            return
+        self._background.flush()
+        if self._background.error is not None:
+            raise os_error(self._background.error, f"Summaries can't be written to '{self._path}'")
 
     def close(self) -> None:
         """Write what waits and close the file. Closing twice is allowed."""
-        with self._lock:
-            self._flush()
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+        self._close(SUCCESS)
+
+    def _close(self, status: int) -> None:
+        if not self._is_open:
+            return
+        if self._has_hparams:
+            self.write(end_summary(status, time.time()), None, time.time())
+            self._has_hparams = False
+        self._is_open = False
+        self._finalizer()
+        if self._background.error is not None and not self._has_warned:
+            warnings.warn(self._failure(), stacklevel=3)
 
     def reopen(self) -> None:
         """Go on in a new file after `close`; nothing happens when the writer is open."""
-        with self._lock:
-            if self._file is None:
-                self._file = self._open()
+        if not self._is_open:
+            self._open(stacklevel=2)
 
     def __enter__(self) -> FileWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-
-def _plain(value: SummaryValue) -> Any:
-    if not value.HasField("histo"):
-        return value.simple_value
-    histo = value.histo
-    return {name: getattr(histo, name) for name in histo.__slots__}
+        self._close(SUCCESS if kind is None else FAILURE)
 
 
 class FileWriterCache:
@@ -145,15 +277,15 @@ class FileWriterCache:
     """
 
     _writers: dict[str, FileWriter] = {}  # noqa: RUF012 (shared on purpose)
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
     @classmethod
     def get(cls, logdir: str | os.PathLike[str]) -> FileWriter:
-        """Return the writer of a directory, made when there is none."""
+        """Return the writer of a directory; when there is none it is made and writes the default graph."""
         key = os.fspath(logdir)
         with cls._lock:
             if key not in cls._writers:
-                cls._writers[key] = FileWriter(key)
+                cls._writers[key] = FileWriter(key, get_default_graph().root)
             return cls._writers[key]
 
     @classmethod

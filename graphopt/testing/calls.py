@@ -18,16 +18,8 @@ from graphopt.ir.program import Output, Program
 from graphopt.ir.samples import Sample
 from graphopt.ir.types import TensorType
 from graphopt.ops.control import placeholder
-
-
-def as_value(array: Any) -> Any:
-    """Return an array in the form in which backends hold it: rank 0 as a NumPy scalar (strings as they are)."""
-    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 and array.dtype.kind != "O" else array
-
-
-def as_tuple(results: Any) -> tuple[Any, ...]:
-    """Return the results of an op as a tuple."""
-    return tuple(results) if isinstance(results, (tuple, list)) else (results,)
+from graphopt.runtime.recorded import as_tuple as as_tuple
+from graphopt.runtime.recorded import as_value as as_value
 
 
 def in_program(function: Callable[..., Any], /, *operands: Any, **attributes: Any) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
 from graphopt.train import clip, slim_stages
 from graphopt.train.adaptive_clipping import _adaptive_max_norm, adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
+from graphopt.train.checkpoints import assigning, init_from_checkpoint, list_variables, load_checkpoint, load_variable
 from graphopt.train.create_train_op import create_train_op
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
@@ -57,7 +58,11 @@ layers = SimpleNamespace(
 )
 
 framework = SimpleNamespace(
-    **_defined_in(contrib_framework),
+    **_defined_in(contrib_framework, assigning),
+    init_from_checkpoint=init_from_checkpoint,
+    list_variables=list_variables,
+    load_checkpoint=load_checkpoint,
+    load_variable=load_variable,
     add_arg_scope=add_arg_scope,
     arg_scope=arg_scope,
     assert_global_step=assert_global_step,

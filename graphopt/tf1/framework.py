@@ -6,19 +6,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
-
 from graphopt import dtypes, shapes
 from graphopt.graph import graph as graphs
 from graphopt.graph import variables
-from graphopt.graph.constants import bind_constant
 from graphopt.graph.constants import constant as constant
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.readiness import report_uninitialized_variables as report_uninitialized_variables
 from graphopt.graph.scopes import init_scope as init_scope
 from graphopt.graph.scopes import name_scope as name_scope
-from graphopt.ops import control, elementwise, picking, state
-from graphopt.ops.array import stack
+from graphopt.ops import control, state
 
 _LOG = logging.getLogger("graphopt")
 
@@ -150,27 +147,6 @@ def count_up_to(ref: Any, limit: int, name: str | None = None) -> Tensor:
 
 
 # --- initialising variables ------------------------------------------------------------------------------------------------
-
-
-def report_uninitialized_variables(var_list: Any = None, name: str = "report_uninitialized_variables") -> Tensor:
-    """Return the names of the variables that have no value, as a vector of strings.
-
-    Args:
-      var_list: the variables (all global and local ones by default). name: name of the scope.
-
-    Example:
-      >>> v = tf.Variable(1.0, name="v")
-      >>> tf.Session().run(tf.report_uninitialized_variables()).tolist()
-      [b'v']
-    """
-    wanted = [*variables.global_variables(), *variables.local_variables()] if var_list is None else list(var_list)
-    with name_scope(name):
-        names = bind_constant(np.array([v.op.name.encode() for v in wanted], object), "Const")
-        if not wanted:
-            return names
-        missing = elementwise.logical_not(stack([variables.is_variable_initialized(v) for v in wanted]))
-        tensor: Tensor = picking.boolean_mask(names, missing)
-        return tensor
 
 
 def assert_variables_initialized(var_list: Any = None) -> Operation | None:

@@ -38,13 +38,13 @@ def learning_rate_tensor(learning_rate: Any) -> Any:
     """Return the learning rate as a scalar tensor or variable, or None.
 
     Raises:
-      ValueError: for a negative float, or anything but a float and a scalar tensor.
+      ValueError: for a negative float or NaN, or anything but a float and a scalar tensor.
     """
     if learning_rate is None or (isinstance(learning_rate, Tensor) and learning_rate.get_shape().ndims == 0):
         return learning_rate
     if not isinstance(learning_rate, float):
         raise ArgumentError(f"Learning rate should be 0d Tensor or float. Got {learning_rate!s} of type {type(learning_rate)}")
-    if learning_rate < 0.0:
+    if not learning_rate >= 0.0:  # NaN, too
         raise ArgumentError("Invalid learning_rate %s.", learning_rate)
     return get_variable("learning_rate", [], trainable=False, initializer=Constant(learning_rate))
 

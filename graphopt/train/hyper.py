@@ -142,9 +142,9 @@ class HyperParameter:
           session: the session (the default session when there is one, else the value that new sessions start with).
 
         Raises:
-          ValueError: without a session, for what is not a number.
+          ValueError: without a session, for what is not a number; for a session of another graph.
         """
-        session = session or default_session()
+        session = self._chosen(session)
         name = self.tensor.op.name
         if self.kind == "number":
             return float(default_settings(self.tensor.graph)[name] if session is None else session.store.cell(name).value)
@@ -160,10 +160,10 @@ class HyperParameter:
 
         Raises:
           TypeError: for a schedule, a callable or a tensor that is no variable, which say the value themselves; for what is no number.
-          ValueError: for a number that is not allowed.
+          ValueError: for a number that is not allowed, or a session of another graph.
         """
         number = check_number(value, self.name, self.allowed)
-        session = session or default_session()
+        session = self._chosen(session)
         variable = variable_of(self.given) if isinstance(self.given, Tensor) else self.given
         if self.kind == "number":
             self._set_setting(np.float64(number), session)
@@ -176,6 +176,16 @@ class HyperParameter:
     def set_everywhere(self, value: Any) -> None:
         """Give a hyper-parameter that was a number another one in all sessions of the graph, also later ones; errors as `set`."""
         self._set_setting(np.float64(check_number(value, self.name, self.allowed)), None)
+
+    def _chosen(self, session: Any) -> Any:
+        """Return the session that is meant: the given one, or the default session if it is one of this graph."""
+        graph = self.tensor.graph.root
+        if session is None:
+            session = default_session()
+            return session if session is not None and session.graph is graph else None
+        if session.graph is not graph:
+            raise ArgumentError(f"{self.name} belongs to another graph than the session that was given.")
+        return session
 
     def _set_setting(self, number: Any, session: Any) -> None:
         name, graph = self.tensor.op.name, self.tensor.graph

@@ -69,6 +69,10 @@ class MoreStages:
     ) -> None:
         if clipping not in ("one", "first", "all"):
             raise ArgumentError(f"clipping is 'one', 'first' or 'all', got {clipping!r}.")
+        if weight_decay_exclude and (weight_decay is None or isinstance(weight_decay, Stage)):
+            raise ArgumentError("weight_decay_exclude was given without weight_decay, or with a stage, which has its own exclusions.")
+        if max_non_finite is not None and not isinstance(non_finite, str):
+            raise ArgumentError("max_non_finite was given without non_finite, or with a stage, which has its own bound.")
         self.clipping = clipping
         self.scaling = _made(loss_scale, stages.scale_loss)
         self.before_noise = [

@@ -14,7 +14,7 @@ from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops.elementwise import add_n, cast, divide, logical_and, maximum, not_equal, select, sqrt, square, subtract, zeros_as
 from graphopt.ops.reduce import reduce_sum
-from graphopt.train.stages.stage import Pairs, values_of
+from graphopt.train.stages.stage import Pairs, to_dense, values_of
 
 _IS_SKIPPED = re.compile(r"(skipped|overflowed)_steps(_\d+)?")
 
@@ -39,7 +39,8 @@ class Statistics:
         self._tensors: dict[str, Tensor] = {}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the statistics by name, float64 scalars and integer counters.
+        """Return the statistics by name, float64 scalars and integer counters. Fetch them with the training op, or alone for what a step
+        would be: nothing changes then, but noise is drawn.
 
         ``gradient_norm`` and ``clipped_gradient_norm``: the global norm before clipping, and as the optimizer gets it.
         ``clipped_fraction``: of the numbers in gradients that are not 0, how many the stages from clipping on have changed.
@@ -66,7 +67,7 @@ class Statistics:
             found[f"update_ratio/{v.op.name}"] = _ratio(sqrt(changes[v]), sqrt(sizes[v]))
         counters = {name: getattr(counter, "value", lambda counter=counter: counter)() for name, counter in self._counters.items()}
         if self._learning_rate is not None:
-            found["learning_rate"] = self._learning_rate
+            found["learning_rate"] = cast(convert_to_tensor(self._learning_rate), dtypes.float64)
         found |= counters
         skipped = [counter for name, counter in counters.items() if _IS_SKIPPED.fullmatch(name)]
         found["skipped_steps"] = add_n(skipped) if skipped else convert_to_tensor(np.int64(0))
@@ -79,7 +80,7 @@ class Statistics:
                 continue
             old, new = values_of(gradient), values_of(self._after[v])
             if old.tensor_type.shape != new.tensor_type.shape:  # rows were added up, or made dense
-                old, new = convert_to_tensor(gradient), convert_to_tensor(self._after[v])
+                old, new = to_dense(gradient, v), to_dense(self._after[v], v)
             counts = not_equal(old, zeros_as(old))
             changed.append(_count(logical_and(counts, not_equal(old, new))))
             present.append(_count(counts))

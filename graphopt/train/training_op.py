@@ -272,9 +272,10 @@ def describe(
     assert isinstance(train_op, TrainingOp)
     state = train_op.graph.state
     state.setdefault("training_hyper", {})[train_op] = HyperParameters(assembly.hypers(given))
+    step_rate = rate_of(optimizer, given, assembly.global_step) if decay is None else rate
     pairs_before = assembly.pairs if assembly.clipped_from is None else assembly.clipped_from
     state.setdefault("training_stats", {})[train_op] = Statistics(
-        name, pairs_before, assembly.pairs, before, assembly.step.counters, rate_of(optimizer, given, assembly.global_step)
+        name, pairs_before, assembly.pairs, before, assembly.step.counters, step_rate
     )
     return train_op
 

@@ -46,9 +46,7 @@ def proximal_descent(
         yield w
 
 
-def adam(
-    w: Any, gradients: Any, learning_rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
-) -> Steps:
+def adam(w: Any, gradients: Any, learning_rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Steps:
     m, v = 0.0, 0.0
     for t, g in enumerate(gradients, 1):
         m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
@@ -157,7 +155,9 @@ TRAIN: dict[str, Reference] = {
 # --- Keras: the updates, before each of which the weights may decay ----------------------------------------------------------
 
 
-def keras_sgd(w: Any, gradients: Any, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: Any = 0) -> Steps:
+def keras_sgd(
+    w: Any, gradients: Any, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: Any = 0
+) -> Steps:
     m = 0.0
     for g in gradients:
         w, m = w - w * weight_decay * learning_rate, momentum * m - learning_rate * g

@@ -11,10 +11,6 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-import graphopt.train.keras.legacy
-import graphopt.train.keras.optimizers
-import graphopt.train.optimizers.contrib
-import graphopt.train.optimizers.modern  # noqa: F401  (each enters its optimizers in the list)
 from graphopt.backends import choose
 from graphopt.train.optimizers.registry import OPTIMIZERS
 

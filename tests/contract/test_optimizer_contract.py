@@ -34,6 +34,29 @@ def deviation_of_paths(got: Any, want: Any) -> float:
     return max(largest_deviation(g[key], w[key]) for g, w in zip(got, want, strict=True) for key in w)
 
 
+NAMESPACES = (tf.train, tf.keras.optimizers, tf.keras.optimizers.legacy, tf.contrib.opt, tf.optimizers)
+# Public classes that are not in the list: bases and mixins, and what cannot be made and trained as all others can.
+NOT_LISTED = {
+    tf.train.Optimizer: "a base",
+    tf.train.RuleOptimizer: "a base",
+    tf.keras.optimizers.Optimizer: "a base",
+    tf.keras.optimizers.legacy.Optimizer: "a base",
+    tf.contrib.opt.DecoupledWeightDecayExtension: "a mixin",
+    tf.contrib.opt.GGTOptimizer: "it takes all variables for one vector, so that they must have one element type",
+    tf.optimizers.Groups: "its groups name variables",
+    tf.optimizers.SAM: "listed as a function that makes one around gradient descent",
+    tf.train.SyncReplicasOptimizer: "it refuses to train",
+}
+
+
+def test_every_public_optimizer_is_listed() -> None:
+    public = {found for space in NAMESPACES for found in vars(space).values() if isinstance(found, type)}
+    optimizers = {found for found in public if hasattr(found, "apply_gradients")}
+    listed = {entry.make for entry in OPTIMIZERS.values()}
+    assert len(optimizers) > 60
+    assert optimizers - listed == set(NOT_LISTED)
+
+
 def test_every_optimizer_has_a_reference() -> None:
     known = ONE_VARIABLE.keys() | WHOLE_MODEL.keys()
     assert not set(NAMES) - known, "write their formulas down in optimizer_references.py"
@@ -137,10 +160,11 @@ def of_kind(kind: str) -> list[str]:
     return [name for name in NAMES if OPTIMIZERS[name].sparse == kind]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", of_kind("as dense"))
-def test_sparse_rows_are_as_dense(name: str) -> None:
+def test_sparse_rows_are_as_dense(name: str, backend: str) -> None:
     start, steps = random_arrays(0, TABLE), sparse_steps(ROWS)
-    sparse, dense = Training(name, start, rows={"table": 3}), Training(name, start)
+    sparse, dense = Training(name, start, rows={"table": 3}, backend=backend), Training(name, start)
     for few, all_rows in zip(steps, as_dense(steps, 6), strict=True):
         sparse.step(few)
         dense.step(all_rows)
@@ -149,9 +173,10 @@ def test_sparse_rows_are_as_dense(name: str) -> None:
         assert max(largest_deviation(got[key], want[key]) for key in want) < 1e-12
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", of_kind("only rows"))
-def test_only_the_rows_that_come_change(name: str) -> None:
-    training = Training(name, random_arrays(0, TABLE), rows={"table": 3})
+def test_only_the_rows_that_come_change(name: str, backend: str) -> None:
+    training = Training(name, random_arrays(0, TABLE), rows={"table": 3}, backend=backend)
     before = training.state()
     for step, rows in zip(sparse_steps(ROWS), ROWS, strict=True):
         training.step(step)
@@ -169,7 +194,9 @@ def test_rows_change_as_a_dense_gradient_would_change_them(name: str) -> None:
     start, steps = random_arrays(0, TABLE)["table"], sparse_steps([[4, 1, 2, 1, 1]] * 5)
     rows = [1, 2, 4]
     sparse = Training(name, {"table": start}, rows={"table": 5}).after(steps)
-    dense = Training(name, {"table": start[rows]}, optimizer=RULE_OF_ROWS.get(name)).after([{"table": step["table"][rows]} for step in as_dense(steps, 6)])
+    dense = Training(name, {"table": start[rows]}, optimizer=RULE_OF_ROWS.get(name)).after(
+        [{"table": step["table"][rows]} for step in as_dense(steps, 6)]
+    )
     for got, want in zip(sparse, dense, strict=True):
         assert largest_deviation(got["table"][rows], want["table"]) < 1e-12
 

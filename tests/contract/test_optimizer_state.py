@@ -111,10 +111,11 @@ NO_HYPER_PARAMETERS = {
     "initial_accumulator_value": "what a slot starts from",
     "initial_gradient_squared_accumulator_value": "what a slot starts from",
 }
-# Those that 0, which the examples have, switches off: there is no slot or no rule for them.
+# Those that the examples switch off: there is no slot, no rule or no average for them.
 SWITCHED_OFF = {
+    **{name: {"ema_momentum"} for name in NAMES if name.startswith("keras.optimizers.")},
     "contrib.opt.VariableClippingOptimizer": {"max_norm"},
-    "keras.optimizers.RMSprop": {"momentum"},
+    "keras.optimizers.RMSprop": {"momentum", "ema_momentum"},
     "keras.optimizers.legacy.Ftrl": {"l2_shrinkage_regularization_strength"},
     "keras.optimizers.legacy.RMSprop": {"momentum"},
     "train.FtrlOptimizer": {"l2_shrinkage_regularization_strength"},
@@ -154,6 +155,7 @@ def test_hyper_parameters_that_are_set_are_those_given(name: str) -> None:
 
 # Bounds that random gradients do not reach, and an ε that is too small to show.
 DO_NOT_SHOW = {
+    "keras.optimizers.Adafactor": {"epsilon_1", "epsilon_2"},
     "optimizers.ADOPT": {"eps"},
     "optimizers.AdaBelief": {"eps"},
     "optimizers.Adafactor": {"eps"},

@@ -17,6 +17,7 @@ from graphopt.errors import ArgumentError, GraphStateError, UnsupportedError
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
+from graphopt.graph.training_info import record_update
 from graphopt.graph.variables import Variable, assign_add, group, with_dependencies
 from graphopt.ops.elementwise import cast, multiply
 from graphopt.train.hyper import FRACTION, NON_NEGATIVE, check_learning_rate
@@ -218,7 +219,9 @@ class Optimizer(OptimizerState):
             with get_default_graph().collect_writes() as writes:
                 self._build_once([variable for _, variable in pairs])
                 steps = self._record_step(present_pairs(pairs))
-            return with_dependencies(list(writes), steps, name=scope)
+            step = with_dependencies(list(writes), steps, name=scope)
+        record_update(step, self, pairs, self.iterations)
+        return step
 
     def _build_once(self, variables: list[Variable]) -> None:
         if not self._built:
@@ -309,7 +312,9 @@ class Optimizer(OptimizerState):
         if not self.use_ema:
             return
         momentum = average_scalars(self._hyper("ema_momentum").tensor, self.iterations, self.ema_start)
-        pairs = [(variable, self._model_variables_moving_average[self._index_of(variable)]) for variable in dict.fromkeys(variables)]
+        # From zeros also those without a gradient, as in Keras 3: their averages would stay zeros.
+        averaged = variables if self.ema_start == "weights" else list(self._index_dict)
+        pairs = [(variable, self._model_variables_moving_average[self._index_of(variable)]) for variable in dict.fromkeys(averaged)]
         record_averages(pairs, momentum, self.iterations, self.ema_overwrite_frequency)
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> Operation:

@@ -79,14 +79,17 @@ class AdamOptimizer(RuleOptimizer):
         return self._get_non_slot_variable("beta1_power", graph), self._get_non_slot_variable("beta2_power", graph)
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
+        self._create_power("beta1_power", self._beta1, var_list)
+        self._create_power("beta2_power", self._beta2, var_list)
+        super()._create_slots(var_list)
+
+    def _create_power(self, name: str, beta: Any, var_list: Sequence[Variable]) -> None:
+        """Make the variable that holds βᵗ. It starts from β as it was given: of a schedule, its value in the first step."""
         # float32 as in TensorFlow, but not for float64 variables, whose steps would lose half of their digits.
         dtype = dtypes.float64 if any(v.dtype is dtypes.float64 for v in var_list) else dtypes.float32
-        first = min(var_list, key=lambda v: v.name)
-        for name, beta in (("beta1_power", self._beta1), ("beta2_power", self._beta2)):
-            start = _first_value(beta)
-            is_symbol = hasattr(start() if callable(start) else start, "builder")
-            self._create_non_slot_variable(start, name, first, None if is_symbol else dtype)
-        super()._create_slots(var_list)
+        start = beta(np.int64(0)) if callable(beta) and takes_step(beta) else beta
+        is_symbol = hasattr(start() if callable(start) else start, "builder")
+        self._create_non_slot_variable(start, name, min(var_list, key=lambda v: v.name), None if is_symbol else dtype)
 
     def _operands(self, dtype: DType) -> dict[str, Any]:
         beta1_power, beta2_power = self._get_beta_accumulators()
@@ -107,10 +110,3 @@ class AdamOptimizer(RuleOptimizer):
                 if power is not None
             ]
         return group(*update_ops, *updates, name=name_scope)
-
-
-def _first_value(beta: Any) -> Any:
-    """Return what a power of β starts from: β as it was given, a schedule's in the first step."""
-    if not callable(beta) or not takes_step(beta):
-        return beta
-    return beta(np.int64(0))

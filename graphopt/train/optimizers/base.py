@@ -18,10 +18,12 @@ from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
+from graphopt.graph.training_info import record_update
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
 from graphopt.ops.gradient_rows import sum_duplicate_rows
 from graphopt.train.gradients_missing import reasons_for
 from graphopt.train.hyper import HyperParameter, HyperParameters
+from graphopt.train.update_ops import warn_of_idle_update_ops
 
 Pair = tuple[Any, Any]
 
@@ -114,7 +116,9 @@ class Optimizer:
             names = [str(v) for _, v in pairs]
             rule = "No gradients provided for any variable, check your graph for ops that do not support gradients, "
             raise ArgumentError(lines(f"{rule}between variables {names} and loss {loss}.", *self._reasons(pairs)))
-        return self.apply_gradients(pairs, global_step=global_step, name=name)
+        operation = self.apply_gradients(pairs, global_step=global_step, name=name)
+        warn_of_idle_update_ops(operation)
+        return operation
 
     def compute_gradients(
         self,
@@ -205,6 +209,7 @@ class Optimizer:
         train_ops = graph.root.get_collection_ref(GraphKeys.TRAIN_OP)
         if operation not in train_ops:
             train_ops.append(operation)
+        record_update(operation, self, pairs, global_step)
         return operation
 
     def _update(self, gradient: Any, variable: Variable) -> Any:

@@ -36,7 +36,7 @@ def accumulate(steps: Any, how: Literal["mean", "sum"] = "mean") -> Stage:
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
       ...     for value in (1.0, 3.0):
-      ...         session.run(train_op, {x: value})
+      ...         loss = session.run(train_op, {x: value})
       ...         print(session.run(w))
       0.0
       -2.0
@@ -66,7 +66,7 @@ def _added(gradient: Any, variable: Any, complete: Any, inverse: Any) -> Any:
     dtype = dtypes.float32 if variable.dtype.size < 4 else variable.dtype
     total = create_zeros_slot(variable, "accumulated_gradient", dtype)
     # No row is written where it stands: who fetches what comes after, without the step, must change nothing.
-    now = add(total.value(), cast(to_dense(gradient), dtype))
+    now = add(total.value(), cast(to_dense(gradient, variable), dtype))
     assign(total, select(complete, zeros_as(now), now))
     used = now if inverse is None else multiply(now, cast(inverse, dtype))
     return cast(used, variable.dtype)

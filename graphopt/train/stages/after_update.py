@@ -37,7 +37,7 @@ def constrain(constraints: Callable[[Any], Any] | Mapping[Any, Callable[[Any], A
       >>> train_op = tf.train.training_op(w, optimizer=tf.train.GradientDescentOptimizer(2.0), stages=stages)
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(train_op)
+      ...     loss = session.run(train_op)
       ...     print(session.run(w))
       0.5
     """
@@ -91,7 +91,7 @@ def look_ahead(every: Any = 6, slow_step: Any = 0.5) -> Stage:
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
       ...     for _ in range(2):
-      ...         session.run(train_op)
+      ...         loss = session.run(train_op)
       ...         print(session.run(w))
       1.0
       1.0
@@ -141,7 +141,7 @@ class MovingAverages(Stage):
       >>> train_op = tf.train.training_op(w, optimizer=tf.train.GradientDescentOptimizer(1.0), stages=[averages])
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(train_op)
+      ...     loss = session.run(train_op)
       ...     with averages.swapped_in(session):
       ...         print(session.run(w))
       ...     print(session.run(w))

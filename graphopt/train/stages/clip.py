@@ -12,6 +12,7 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices, map_values
+from graphopt.ops.array import size_op
 from graphopt.ops.elementwise import (
     add,
     add_n,
@@ -188,8 +189,15 @@ def clip_by_unit_ratio(ratio: Any, epsilon: Any = 1e-3) -> Stage:
 
 
 def _unit_axes(variable: Any) -> list[int]:
-    rank = variable.get_shape().ndims
+    rank = _rank_of(variable)
     return list(range(rank if rank < 2 else rank - 1))
+
+
+def _rank_of(variable: Any) -> int:
+    rank: int | None = variable.get_shape().ndims
+    if rank is None:
+        raise ArgumentError(f"This stage must know how many axes {variable.name} has, but its shape is unknown.")
+    return rank
 
 
 def _norm(x: Any, axes: list[int]) -> Any:
@@ -218,7 +226,8 @@ def clip_by_block_rms(threshold: Any) -> Stage:
 
         def clipped(gradient: Any, v: Any) -> Any:
             wide = _wide(v.dtype)
-            count = np.array(v.get_shape().num_elements(), wide.np)
+            known_count = v.get_shape().num_elements()
+            count = cast(size_op(v.value()), wide) if known_count is None else np.array(known_count, wide.np)
 
             def scaled(values: Any) -> Any:
                 root = sqrt(divide(reduce_sum(square(_widened(values))), count))
@@ -243,7 +252,7 @@ def centralize() -> Stage:
     """
 
     def centered(gradient: Any, v: Any) -> Any:
-        rank = v.get_shape().ndims
+        rank = _rank_of(v)
         if rank < 2:
             return gradient
         return map_values(lambda x: subtract(x, reduce_mean(x, axis=list(range(1, rank)), keepdims=True)), gradient)

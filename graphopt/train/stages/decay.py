@@ -41,7 +41,7 @@ def decay_weights(
       >>> train_op = tf.train.training_op(w + b, learning_rate=0.5, optimizer="SGD", stages=stages)
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(train_op)
+      ...     loss = session.run(train_op)
       ...     print([round(float(value), 3) for value in session.run([w, b])])
       [0.45, 0.5]
     """

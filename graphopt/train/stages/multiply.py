@@ -80,7 +80,7 @@ def multiply_learning_rates(multipliers: Mapping[Any, Any]) -> Stage:
       >>> train_op = tf.train.training_op(w + b, optimizer=tf.train.AdamOptimizer(0.5), stages=stages)
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(train_op)
+      ...     loss = session.run(train_op)
       ...     print([round(float(value), 3) for value in session.run([w, b])])
       [0.5, 0.95]
     """

@@ -74,8 +74,8 @@ def add_annealed_noise(eta: Any, gamma: Any = 0.55) -> Stage:
 
 
 def _with_noise(pairs: Pairs, draw: Any, scale: Any) -> Pairs:
-    def noisy(gradient: Any, _: Any) -> Any:
-        dense = to_dense(gradient)
+    def noisy(gradient: Any, variable: Any) -> Any:
+        dense = to_dense(gradient, variable)
         return add(dense, multiply(draw(shape_of(dense), dtype=dense.dtype), scale(dense.dtype)))
 
     return each_gradient(noisy, pairs)

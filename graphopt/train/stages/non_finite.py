@@ -97,9 +97,8 @@ def skip_non_finite(max_in_a_row: Any = None, beyond: Literal["raise", "apply"] 
       >>> train_op = tf.train.training_op(w * x, optimizer=tf.train.GradientDescentOptimizer(1.0), stages=stages)
       >>> with tf.Session() as session:
       ...     session.run(tf.global_variables_initializer())
-      ...     session.run(train_op, {x: np.nan})
+      ...     loss = session.run(train_op, {x: np.nan})
       ...     print(session.run([w, train_op.stats["skipped_steps"]]))
-      nan
       [np.float32(1.0), np.int64(1)]
     """
     if beyond not in ("raise", "apply"):

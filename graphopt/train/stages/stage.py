@@ -21,6 +21,7 @@ from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Location, Operation, Tensor, user_location
 from graphopt.graph.training_info import StageInfo
 from graphopt.graph.variables import Variable, group
+from graphopt.ops.array import shape_of
 from graphopt.ops.elementwise import cast, logical_and
 from graphopt.train.global_step import get_global_step
 from graphopt.train.hyper import ANY_NUMBER, HyperParameter, Range, hyper_parameter
@@ -283,8 +284,10 @@ def each_gradient(function: Callable[[Any, Any], Any], pairs: Pairs) -> Pairs:
     return [(None if gradient is None else function(gradient, v), v) for gradient, v in pairs]
 
 
-def to_dense(gradient: Any) -> Tensor:
+def to_dense(gradient: Any, variable: Any) -> Tensor:
     """Return a gradient as a tensor as large as its variable."""
+    if isinstance(gradient, IndexedSlices) and gradient.dense_shape is None:
+        gradient = IndexedSlices(gradient.values, gradient.indices, shape_of(variable.value()))
     return convert_to_tensor(gradient)
 
 

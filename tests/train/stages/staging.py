@@ -87,3 +87,32 @@ def linear(start: Any = 1.0, dtype: str = "float64", name: str = "w") -> tuple[A
     w = tf.Variable(np.asarray(start, dtype), name=name)
     g = tf.placeholder(dtype, w.get_shape(), name=f"{name}_gradient")
     return w, g, tf.reduce_sum(w * g)
+
+
+def executables(session: Any, train_op: Any) -> int:
+    """How many executables a session has made for runs of a training op."""
+    return sum(len(signature._runners) for signature in session._signatures.values() if train_op in signature._fetches.elements)
+
+
+def found_with(*chosen: Any, start: Any = (1.0, -2.0), gradient: Any = (3.0, 4.0), steps: int = 1) -> np.ndarray:
+    """The weights after steps of gradient descent at rate 1 with these stages."""
+    with tf.Graph().as_default():
+        w, g, loss = linear(start)
+        train_op = tf.train.training_op(loss, optimizer=sgd(1.0), stages=chosen)
+        found: np.ndarray = trained(train_op, [{g: gradient}] * steps, w)[-1]
+    return found
+
+
+# Each optimizer of `tf.train` made of a learning rate alone.
+RATE_OPTIMIZERS: dict[str, Any] = {
+    "SGD": tf.train.GradientDescentOptimizer,
+    "Momentum": lambda rate: tf.train.MomentumOptimizer(rate, 0.9),
+    "ProximalGradientDescent": tf.train.ProximalGradientDescentOptimizer,
+    "Adagrad": tf.train.AdagradOptimizer,
+    "ProximalAdagrad": tf.train.ProximalAdagradOptimizer,
+    "AdagradDA": lambda rate: tf.train.AdagradDAOptimizer(rate, tf.train.get_or_create_global_step()),
+    "Adadelta": tf.train.AdadeltaOptimizer,
+    "Adam": tf.train.AdamOptimizer,
+    "Ftrl": tf.train.FtrlOptimizer,
+    "RMSProp": tf.train.RMSPropOptimizer,
+}

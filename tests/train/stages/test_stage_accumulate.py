@@ -25,7 +25,7 @@ def states(optimizer: Any, first: list[Any], feeds: list[Any]) -> list[list[Any]
     """All variables of a graph after each run of a training op with these first stages."""
     with tf.Graph().as_default():
         step = tf.train.get_or_create_global_step()
-        w, g, loss = linear([1.0, -2.0])
+        _w, g, loss = linear([1.0, -2.0])
         train_op = tf.train.training_op(loss, optimizer=optimizer(), stages=[*first, stages.decay_weights(0.01)], global_step=step)
         kept = [v for v in tf.global_variables() if "accumulated" not in v.name]
         return trained(train_op, [{g: value} for value in feeds], kept)
@@ -149,7 +149,7 @@ def test_adaptive_clipping_learns_from_whole_steps() -> None:
     found = []
     for runs, feeds in ((1, BY_THREE.mean(axis=1)), (3, GRADIENTS)):
         with tf.Graph().as_default():
-            w, g, loss = linear([1.0, -2.0])
+            _w, g, loss = linear([1.0, -2.0])
             clip = tf.contrib.layers.adaptive_clipping_fn(std_factor=0.1, decay=0.5, name="adaptive")
             train_op = tf.train.training_op(loss, optimizer=sgd(1.0), stages=[stages.accumulate(runs), clip])
             kept = [v for v in tf.global_variables() if v.name.split(":")[0].endswith(("mean", "w"))]
@@ -199,9 +199,7 @@ def test_the_number_of_runs_may_follow_the_steps() -> None:
 
 
 def test_one_run_for_each_step_is_a_plain_training_op() -> None:
-    assert str(states(OPTIMIZERS["Adam"], [stages.accumulate(1)], list(GRADIENTS))) == str(
-        states(OPTIMIZERS["Adam"], [], list(GRADIENTS))
-    )
+    assert str(states(OPTIMIZERS["Adam"], [stages.accumulate(1)], list(GRADIENTS))) == str(states(OPTIMIZERS["Adam"], [], list(GRADIENTS)))
 
 
 def test_the_loss_of_each_run_is_its_own() -> None:
@@ -262,7 +260,7 @@ def test_numbers_of_runs_that_are_none(steps: Any, error: type[Exception], text:
 
 def test_another_word_for_how() -> None:
     with pytest.raises(ValueError, match="Gradients are accumulated as 'mean' or 'sum', got 'max'"):
-        stages.accumulate(2, how="max")  # type: ignore[arg-type]
+        stages.accumulate(2, how="max")
 
 
 def test_without_a_step_accumulation_is_refused() -> None:
@@ -291,4 +289,4 @@ def test_all_reduce_is_called_with_tensors_and_with_rows() -> None:
 
 def test_all_reduce_is_a_function() -> None:
     with pytest.raises(TypeError, match="all_reduce is a function of a tensor, or None for one replica, got 2"):
-        stages.aggregate(2)  # type: ignore[arg-type]
+        stages.aggregate(2)

@@ -243,7 +243,7 @@ def test_the_whole_pipeline_of_keras() -> None:
     b, gb, loss_b = linear([3.0], name="b")
     step = tf.train.get_or_create_global_step()
 
-    class KerasMomentum(tf.train.Optimizer):  # type: ignore[misc,name-defined]
+    class KerasMomentum(tf.train.Optimizer):
         """Momentum that has the rate inside: ``m = 0.9 m - lr g; w += m``."""
 
         def __init__(self, learning_rate: Any) -> None:
@@ -309,7 +309,7 @@ def test_swapping_needs_a_session() -> None:
         (lambda: stages.MovingAverages(1.5), ValueError, "average_decay must be between 0 and 1, got 1.5"),
         (lambda: stages.MovingAverages("0.5"), TypeError, "average_decay must be a number"),
         (lambda: stages.MovingAverages(0.5, overwrite_every=0), ValueError, "average_overwrite_every must be 1 or more, got 0"),
-        (lambda: stages.MovingAverages(0.5, start="ones"), ValueError, "Moving averages start from 'weights' or 'zeros', got 'ones'"),  # type: ignore[arg-type]
+        (lambda: stages.MovingAverages(0.5, start="ones"), ValueError, "Moving averages start from 'weights' or 'zeros', got 'ones'"),
         (lambda: stages.look_ahead(0), ValueError, "lookahead_every must be 1 or more, got 0"),
         (lambda: stages.look_ahead(2, 1.5), ValueError, "lookahead_slow_step must be between 0 and 1, got 1.5"),
     ],

@@ -136,6 +136,41 @@ def test_no_gradient_at_all_is_left_alone() -> None:
         assert make()([(None, w)]) == [(None, w)]
 
 
+def shapeless() -> Any:
+    """A variable of which only a run knows the shape."""
+    w = tf.Variable(tf.placeholder_with_default(WEIGHTS, [None, 3]), validate_shape=False)
+    assert w.get_shape().ndims is None
+    return w
+
+
+def test_the_block_of_an_unknown_shape_is_counted_in_the_run() -> None:
+    found = evaluate(stages.clip_by_block_rms(0.4)([(gradient_of("dense"), shapeless())]))
+    np.testing.assert_allclose(found[0], by_block_rms(DENSE, WEIGHTS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("stage", [stages.clip_by_unit_ratio(0.5), stages.centralize()])
+def test_units_and_rows_of_an_unknown_shape_are_refused(stage: Any) -> None:
+    with pytest.raises(ValueError, match=r"This stage must know how many axes Variable:0 has, but its shape is unknown\."):
+        stage([(gradient_of("dense"), shapeless())])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: stages.clip_by_value(0), ValueError, "clip_value must be more than 0, got 0"),
+        (lambda: stages.clip_each_by_norm(-1.0), ValueError, r"clip_norm must be more than 0, got -1\.0"),
+        (lambda: stages.clip_by_global_norm(np.nan), ValueError, "clip_gradients must be more than 0, got nan"),
+        (lambda: stages.clip_by_block_rms("1"), TypeError, "clip_block_rms must be a number, a scalar tensor"),
+        (lambda: stages.clip_by_unit_ratio(None), TypeError, "clip_unit_ratio must be a number, a scalar tensor"),
+        (lambda: stages.clip_by_unit_ratio(1.0, 0.0), ValueError, r"clip_unit_epsilon must be more than 0, got 0\.0"),
+        (lambda: stages.clip_by_value(tf.constant([1.0])), ValueError, r"clip_value is not a scalar: Const.*:0 has shape \(1,\)"),
+    ],
+)
+def test_limits_that_are_none(make: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
+
+
 # --- values that are not finite, as the peers have them ---------------------------------------------------------------
 
 

@@ -299,7 +299,7 @@ def test_the_stage_of_a_loss_scale_needs_a_loss_that_was_scaled() -> None:
         (lambda: stages.scale_loss(stages.LossScale(1.0, 1, 0)), ValueError, "least_loss_scale must be more than 0, got 0"),
         (lambda: stages.skip_non_finite(-1), ValueError, "max_skipped_steps must be 0 or more, got -1"),
         (lambda: stages.skip_non_finite("2"), TypeError, "max_skipped_steps must be a number"),
-        (lambda: stages.skip_non_finite(2, "stop"), ValueError, "Beyond the bound, non-finite steps 'raise' or 'apply', got 'stop'"),  # type: ignore[arg-type]
+        (lambda: stages.skip_non_finite(2, "stop"), ValueError, "Beyond the bound, non-finite steps 'raise' or 'apply', got 'stop'"),
         (lambda: stages.zero_non_finite(NAN), ValueError, "max_zeroed_steps must be 0 or more, got nan"),
     ],
 )

@@ -91,6 +91,9 @@ class Ftrl(RuleOptimizer):
             )
         self._shrinks = True
 
+    def _unread(self) -> set[str]:
+        return set() if self._shrinks else {"l2_shrinkage_regularization_strength"}
+
     @property
     def _rule(self) -> Rule:
         return training.ftrl_shrinkage if self._shrinks else training.ftrl

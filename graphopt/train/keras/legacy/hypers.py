@@ -237,10 +237,15 @@ class HyperAttributes(StatePerGraph):
 
     @property
     def hyper(self) -> HyperParameters:
-        """All hyper-parameters by name, to read and to set while running: ``optimizer.hyper["learning_rate"] = 0.1``."""
+        """All hyper-parameters that a step reads, by name, to read and to set: ``optimizer.hyper["learning_rate"] = 0.1``."""
         graph = self._present_graph
         with graph.as_default():
-            return HyperParameters({name: self._recorded(name) for name in self._hyper} | self._recorded_clips())
+            read = [name for name in self._hyper if name not in self._unread()]
+            return HyperParameters({name: self._recorded(name) for name in read} | self._recorded_clips())
+
+    def _unread(self) -> set[str]:
+        """Return the hyper-parameters that are switched off, so that setting them while running would do nothing."""
+        return set()
 
     def _recorded_clips(self) -> dict[str, HyperParameter]:
         return {name: self._recorded(name) for name, given in self._clips.items() if given is not None}

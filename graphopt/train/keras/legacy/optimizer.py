@@ -22,6 +22,7 @@ from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import init_scope, name_scope
+from graphopt.graph.training_info import record_update
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables
 from graphopt.ops.control import no_op
 from graphopt.train.hyper import check_hyper
@@ -236,7 +237,9 @@ class Optimizer(UpdateMethods, ClipAttributes):
             self._state_in(graph).has_updates = True
             with graph.control_dependencies([group(*updates, *writes)]), name_scope(None, name or self._name):
                 counter = self.iterations
-                return assign_add(counter, convert_to_tensor(1, dtype=counter.dtype))
+                step = assign_add(counter, convert_to_tensor(1, dtype=counter.dtype))
+            record_update(step, self, pairs, counter)
+            return step
 
     def _record_updates(self, pairs: list[Pair], scope: str, aggregate: bool) -> list[Any]:
         self._create_hypers()

@@ -27,6 +27,9 @@ class MomentumSwitch(RuleOptimizer):
         self._set_hyper("momentum", momentum)
         self._momentum = not is_number(momentum) or float(momentum) > 0
 
+    def _unread(self) -> set[str]:
+        return set() if self._momentum else {"momentum"}
+
     def _check_change(self, name: str, value: Any) -> None:
         if name != "momentum" or self._momentum or (is_number(value) and float(value) == 0):
             return

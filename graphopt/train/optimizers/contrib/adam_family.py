@@ -236,11 +236,7 @@ class AdaMaxOptimizer(_CheckedAdam):
         return training_contrib.ada_max
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
-        # float32 as in TensorFlow, but not for float64 variables, whose steps would lose half of their digits.
-        dtype = dtypes.float64 if any(v.dtype is dtypes.float64 for v in var_list) else dtypes.float32
-        is_number = not callable(self._beta1) and not hasattr(self._beta1, "builder")
-        first = min(var_list, key=lambda v: v.name)
-        self._create_non_slot_variable(self._beta1, "beta1_power", first, dtype if is_number else None)
+        self._create_power("beta1_power", self._beta1, var_list)
         RuleOptimizer._create_slots(self, var_list)
 
     def _operands(self, dtype: DType) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""The files of a checkpoint: a prefix such as ``logs/model.ckpt-100`` stands for all of them, ours or TensorFlow's."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from graphopt.errors import OpError
+from graphopt.train.checkpoints.archive import SUFFIX, Archive
+from graphopt.train.checkpoints.damage import text_of, warn
+from graphopt.train.checkpoints.state_file import CheckpointState, get_checkpoint_state
+from graphopt.train.checkpoints.tensorflow_format import INDEX
+
+
+def prefix_of(path: Any) -> str:
+    """Return the prefix that a path stands for: the path itself, or without the ending of a checkpoint's file."""
+    text = text_of(path)
+    for suffix in (SUFFIX, INDEX):
+        if text.endswith(suffix) and not _main_file(text) and os.path.exists(text):
+            return text.removesuffix(suffix)
+    return text
+
+
+def _main_file(prefix: str) -> str | None:
+    """Return the file that says that a checkpoint exists: ours, TensorFlow's index, or its first format's only file; or None."""
+    for path in (prefix + SUFFIX, prefix + INDEX, prefix):
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def checkpoint_exists(checkpoint_prefix: Any) -> bool:
+    """Return whether there is a checkpoint, ours or TensorFlow's, of that prefix.
+
+    Args:
+      checkpoint_prefix: what `Saver.save` or `latest_checkpoint` returned.
+
+    Example:
+      >>> tf.train.checkpoint_exists("logs/model.ckpt-7")
+      False
+    """
+    return _main_file(prefix_of(checkpoint_prefix)) is not None
+
+
+def get_checkpoint_mtimes(checkpoint_prefixes: Iterable[Any]) -> list[float]:
+    """Return when checkpoints were last changed, in seconds since 1970; those that don't exist are left out.
+
+    Args:
+      checkpoint_prefixes: what `Saver.save` returned.
+
+    Example:
+      >>> tf.train.get_checkpoint_mtimes(["logs/model.ckpt-7"])
+      []
+    """
+    times = []
+    for prefix in checkpoint_prefixes:
+        file = _main_file(prefix_of(prefix))
+        if file is not None:
+            # Another process may be deleting it.
+            with contextlib.suppress(FileNotFoundError):
+                times.append(os.path.getmtime(file))
+    return times
+
+
+def remove_checkpoint(checkpoint_prefix: Any, checkpoint_format_version: Any = None, meta_graph_suffix: str = "meta") -> None:
+    """Delete the files of a checkpoint, ours and TensorFlow's; those that don't exist are left out.
+
+    Args:
+      checkpoint_prefix: what `Saver.save` returned. checkpoint_format_version: accepted for TensorFlow's sake.
+      meta_graph_suffix: the ending of TensorFlow's graph file.
+
+    Raises:
+      OSError: when a file can't be deleted.
+
+    Example:
+      >>> tf.train.remove_checkpoint("logs/model.ckpt-7")
+    """
+    prefix = prefix_of(checkpoint_prefix)
+    data = glob.glob(glob.escape(prefix) + ".data-?????-of-?????")
+    for path in (prefix + SUFFIX, prefix + INDEX, *data, f"{prefix}.{meta_graph_suffix}"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def candidates(state: CheckpointState) -> Iterator[str]:
+    """Yield the checkpoints of a folder, the newest first."""
+    yield from dict.fromkeys([state.model_checkpoint_path, *reversed(state.all_model_checkpoint_paths)])
+
+
+def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
+    """Return the newest checkpoint of a folder.
+
+    A checkpoint whose file is gone, cut off or of another program is passed over with a warning, and the one before is taken. Contents
+    are checked when they are restored: see `Saver.restore_latest`.
+
+    Args:
+      checkpoint_dir: the folder. latest_filename: the name of its state file (``checkpoint`` by default).
+
+    Returns:
+      The prefix, to be given to `Saver.restore`; None when there is none.
+
+    Raises:
+      ValueError: when the state file names no newest checkpoint.
+
+    Example:
+      >>> tf.train.latest_checkpoint("no such folder") is None
+      True
+    """
+    state = get_checkpoint_state(checkpoint_dir, latest_filename)
+    for prefix in () if state is None else candidates(state):
+        trouble = _trouble(prefix)
+        if trouble is None:
+            return prefix
+        warn(f"The checkpoint {prefix} is passed over: {trouble}")
+    return None
+
+
+def _trouble(prefix: str) -> str | None:
+    """Return what can be seen to be wrong with a checkpoint without reading its contents, or None."""
+    file = _main_file(prefix)
+    if file is None:
+        return "its files are gone."
+    if file.endswith(SUFFIX):
+        try:
+            Archive(file)
+        except OpError as error:
+            return error.message
+    return None

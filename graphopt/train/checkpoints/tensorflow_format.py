@@ -1,0 +1,173 @@
+"""Checkpoints that TensorFlow wrote, format V2: ``<prefix>.index``, a sorted table of tensors, and ``<prefix>.data-*``, their bytes.
+
+Source: tensorflow/core/util/tensor_bundle and tensorflow/core/protobuf/tensor_bundle.proto.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphopt import dtypes
+from graphopt.dtypes import DType
+from graphopt.errors import ArgumentTypeError, DataLossError, UnsupportedError
+from graphopt.train.checkpoints.crc32c import crc32c, masked
+from graphopt.train.checkpoints.damage import damaged, system_error
+from graphopt.train.checkpoints.sorted_table import fields, is_table, read_table, varint
+
+INDEX = ".index"
+_LITTLE_ENDIAN = 0
+
+
+@dataclass
+class _Entry:
+    """Where one tensor stands: a `BundleEntryProto`."""
+
+    dtype: int = 0
+    shape: tuple[int, ...] = ()
+    shard: int = 0
+    offset: int = 0
+    size: int = 0
+    crc: int = 0
+    slices: list[bytes] = field(default_factory=list)
+
+
+class TensorFlowCheckpoint:
+    """A checkpoint V2 that is read.
+
+    Args:
+      prefix: the path without ``.index``.
+
+    Attributes:
+      path: the index file. variables: element type and shape by name; the type is None for those that graphopt has not.
+
+    Raises:
+      tf.errors.DataLossError: when the index is damaged, or no index. tf.errors.NotFoundError and others: when it can't be read.
+      NotImplementedError: when it was written on a big-endian machine.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.path = prefix + INDEX
+        table = read_table(self.path, self._content(self.path))
+        try:
+            self._shards = self._read_header(table.pop(b"", b""))
+            # Keys that begin with a zero byte are parts of partitioned variables.
+            self._entries = {key.decode(): _entry(value) for key, value in table.items() if not key.startswith(b"\0")}
+        except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
+            raise damaged(self.path, "its entries", str(error)) from error
+        self.manifest: dict[str, Any] = {}
+        self.variables = {name: (_dtype_of(entry), entry.shape) for name, entry in self._entries.items()}
+
+    def _content(self, path: str) -> bytes:
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise system_error(error, path, "reading") from error
+
+    def _read_header(self, header: bytes) -> int:
+        values = dict(fields(header))
+        if not header:
+            raise damaged(self.path, "its header", "there is none, so this is a sorted table of something else")
+        if values.get(2, _LITTLE_ENDIAN) != _LITTLE_ENDIAN:
+            raise UnsupportedError(f"{self.path} was written on a big-endian machine, which graphopt does not read.")
+        return int(values.get(1, 1))
+
+    def read(self, name: str) -> Any:
+        """Return a tensor's value: an array, or a NumPy scalar for rank 0.
+
+        Raises:
+          tf.errors.DataLossError: when its bytes are damaged. NotImplementedError: for a partitioned variable.
+          TypeError: for an element type that graphopt has not.
+        """
+        entry, dtype = self._entries[name], self.variables[name][0]
+        if dtype is None:
+            raise ArgumentTypeError(f"Tensor {name!r} of {self.path} has an element type that graphopt has not (number {entry.dtype}).")
+        if entry.slices:
+            raise UnsupportedError(f"Tensor {name!r} of {self.path} is a partitioned variable, whose parts graphopt does not put together.")
+        content = self._bytes(name, entry)
+        if dtype is dtypes.string:
+            return self._strings(name, entry, content)
+        if masked(crc32c(content)) != entry.crc:
+            raise damaged(self._data_file(entry), f"tensor {name!r}", "its checksum is wrong")
+        if len(content) != dtype.np.itemsize * int(np.prod(entry.shape, dtype=np.int64)):
+            raise damaged(self.path, f"tensor {name!r}", f"{len(content)} bytes are not those of shape {list(entry.shape)}")
+        array = np.frombuffer(content, dtype.np.newbyteorder("<")).astype(dtype.np).reshape(entry.shape)
+        return array if entry.shape else array[()]
+
+    def _data_file(self, entry: _Entry) -> str:
+        return f"{self._prefix}.data-{entry.shard:05d}-of-{self._shards:05d}"
+
+    def _bytes(self, name: str, entry: _Entry) -> bytes:
+        path = self._data_file(entry)
+        try:
+            with open(path, "rb") as file:
+                file.seek(entry.offset)
+                content = file.read(min(entry.size, os.fstat(file.fileno()).st_size))
+        except OSError as error:
+            raise system_error(error, path, "reading") from error
+        if len(content) != entry.size:
+            raise damaged(path, f"tensor {name!r}", f"the file ends after {len(content)} of its {entry.size} bytes")
+        return content
+
+    def _strings(self, name: str, entry: _Entry, content: bytes) -> Any:
+        """Return an array of strings: their lengths stand first, with a checksum of their own, then their contents."""
+        lengths = []
+        at = 0
+        try:
+            for _ in range(int(np.prod(entry.shape, dtype=np.int64))):
+                length, at = varint(content, at)
+                lengths.append(length)
+        except IndexError as error:
+            raise damaged(self._data_file(entry), f"tensor {name!r}", "the strings' lengths run past its end") from error
+        # The lengths enter the checksum as numbers of four bytes (eight for huge ones), not as they are stored.
+        fixed = b"".join(struct.pack("<I" if length <= 0xFFFFFFFF else "<Q", length) for length in lengths)
+        if masked(crc32c(fixed + content[at:])) != entry.crc or at + 4 + sum(lengths) != len(content):
+            raise damaged(self._data_file(entry), f"tensor {name!r}", "its checksum is wrong")
+        at += 4
+        result = np.empty(len(lengths), object)
+        for i, length in enumerate(lengths):
+            result[i] = content[at : at + length]
+            at += length
+        return result.reshape(entry.shape) if entry.shape else result[0]
+
+
+def _entry(message: bytes) -> _Entry:
+    entry = _Entry()
+    names = {1: "dtype", 3: "shard", 4: "offset", 5: "size", 6: "crc"}
+    for number, value in fields(message):
+        if number == 2 and isinstance(value, bytes):
+            entry.shape = tuple(_size(dim) for kind, dim in fields(value) if kind == 2 and isinstance(dim, bytes))
+        elif number == 7 and isinstance(value, bytes):
+            entry.slices.append(value)
+        elif number in names and isinstance(value, int):
+            setattr(entry, names[number], value)
+    return entry
+
+
+def _size(dim: bytes) -> int:
+    return next((int(value) for number, value in fields(dim) if number == 1), 0)
+
+
+def _dtype_of(entry: _Entry) -> DType | None:
+    return next((dtype for dtype in dtypes.ALL if dtype.as_datatype_enum == entry.dtype), None)
+
+
+def refuse_first_format(path: str) -> None:
+    """Raise a NotImplementedError when a file is a checkpoint of TensorFlow's first format, which was one sorted table."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise system_error(error, path, "reading") from error
+    if is_table(content):
+        raise UnsupportedError(
+            f"{path} is a checkpoint of TensorFlow's format V1, which graphopt does not read. "
+            "Restore it with TensorFlow 1 and save it with Saver(write_version=tf.train.SaverDef.V2)."
+        )
+    raise DataLossError(None, None, f"{path} is no checkpoint of graphopt or TensorFlow.")

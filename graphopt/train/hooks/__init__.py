@@ -1,0 +1,22 @@
+"""Hooks: what extends a monitored session."""
+
+from graphopt.train.hooks.checkpoint import CheckpointSaverHook as CheckpointSaverHook
+from graphopt.train.hooks.checkpoint import CheckpointSaverListener as CheckpointSaverListener
+from graphopt.train.hooks.feeding import FeedFnHook as FeedFnHook
+from graphopt.train.hooks.feeding import FinalOpsHook as FinalOpsHook
+from graphopt.train.hooks.logging_hooks import LoggingTensorHook as LoggingTensorHook
+from graphopt.train.hooks.logging_hooks import StepCounterHook as StepCounterHook
+from graphopt.train.hooks.nan import NanLossDuringTrainingError as NanLossDuringTrainingError
+from graphopt.train.hooks.nan import NanTensorHook as NanTensorHook
+from graphopt.train.hooks.on_error import OnErrorHook as OnErrorHook
+from graphopt.train.hooks.profiler import ProfilerHook as ProfilerHook
+from graphopt.train.hooks.progress import ProgressBarHook as ProgressBarHook
+from graphopt.train.hooks.protocol import Recovered as Recovered
+from graphopt.train.hooks.protocol import SessionRunArgs as SessionRunArgs
+from graphopt.train.hooks.protocol import SessionRunContext as SessionRunContext
+from graphopt.train.hooks.protocol import SessionRunHook as SessionRunHook
+from graphopt.train.hooks.protocol import SessionRunValues as SessionRunValues
+from graphopt.train.hooks.stopping import GlobalStepWaiterHook as GlobalStepWaiterHook
+from graphopt.train.hooks.stopping import StopAtStepHook as StopAtStepHook
+from graphopt.train.hooks.summary import SummarySaverHook as SummarySaverHook
+from graphopt.train.hooks.timer import SecondOrStepTimer as SecondOrStepTimer

@@ -1,0 +1,147 @@
+"""A hook that writes summaries while training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphopt.errors import ArgumentError
+from graphopt.ops.summary import merge_summary
+from graphopt.ops.summary_proto import Summary
+from graphopt.runtime.many_steps import SummaryOfValues
+from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.records import START, SessionLog
+from graphopt.train.hooks.step import required_step
+from graphopt.train.hooks.timer import SecondOrStepTimer
+from graphopt.train.hooks.writers import writer_for
+
+
+class SummarySaverHook(SessionRunHook):
+    """Writes summaries: of the first run, then every so many steps or seconds. Runs without due summaries compute none.
+
+    Args:
+      save_steps: steps between two writes. save_secs: seconds between two writes. One of them is given.
+      output_dir: the directory of the summaries. summary_writer: their writer, in its place.
+      scaffold: has the summaries, merged. summary_op: the summaries: one tensor, or a list. One of the two is given.
+
+    Raises:
+      ValueError: unless there is one cadence and one source of summaries. RuntimeError: from `begin`, without a global step.
+
+    Source: tensorflow/python/training/basic_session_run_hooks.py (r1.15).
+
+    Example:
+      >>> step = tf.train.get_or_create_global_step()
+      >>> count = tf.assign_add(step, 1)
+      >>> writer = tf.summary.FileWriter("logs")
+      >>> summary = tf.summary.scalar("half", tf.cast(count, tf.float32) / 2.0)
+      >>> hook = tf.train.SummarySaverHook(save_steps=2, summary_writer=writer, summary_op=summary)
+      >>> with tf.train.MonitoredSession(hooks=[hook]) as session:
+      ...     for _ in range(5):  # steps 1, 3 and 5 are written
+      ...         _ = session.run(count)
+      >>> writer.close()
+    """
+
+    def __init__(
+        self,
+        save_steps: int | None = None,
+        save_secs: float | None = None,
+        output_dir: Any = None,
+        summary_writer: Any = None,
+        scaffold: Any = None,
+        summary_op: Any = None,
+    ) -> None:
+        if (scaffold is None) == (summary_op is None):
+            raise ArgumentError("Exactly one of scaffold or summary_op must be provided.")
+        self._summary_op = summary_op
+        self._scaffold = scaffold
+        self._summary_writer = summary_writer
+        self._output_dir = output_dir
+        self._timer = SecondOrStepTimer(every_secs=save_secs, every_steps=save_steps)
+
+    def begin(self) -> None:
+        """Find the global step and the writer."""
+        if self._summary_writer is None and self._output_dir:
+            self._summary_writer = writer_for(self._output_dir)
+        self._step = required_step("SummarySaverHook")
+        self._next_step: Any = None
+        self._step_request = SessionRunArgs([self._step])
+        self._full_request: SessionRunArgs | None = None
+        self._is_due = False
+
+    def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
+        """Ask for the global step, and for the summaries when they are due."""
+        self._is_due = self._next_step is None or self._timer.should_trigger_for_step(self._next_step)
+        if not self._is_due:
+            return self._step_request
+        if self._full_request is None:
+            self._sources = SummarySources(self._summaries())
+            self._full_request = SessionRunArgs([self._step, *self._sources.fetches])
+        return self._full_request
+
+    def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
+        """Write them."""
+        step, *values = run_values.results
+        if self._summary_writer is None:
+            return
+        if self._next_step is None:
+            self._summary_writer.add_session_log(SessionLog(status=START), int(step))
+        if self._is_due:
+            self._timer.update_last_triggered_step(step)
+            if values:
+                self._summary_writer.add_summary(self._sources.summary_of(values), int(step))
+        self._next_step = step + 1
+
+    def end(self, session: Any = None) -> None:
+        """Put what was written into the file."""
+        if self._summary_writer is not None:
+            self._summary_writer.flush()
+
+    def _summaries(self) -> list[Any]:
+        found = self._summary_op
+        if found is None and self._scaffold.summary_op is not None:
+            found = self._scaffold.summary_op
+        if found is None:
+            return []
+        return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+class SummarySources:
+    """What has to be fetched for some summaries, and how they are made of it.
+
+    A summary of single numbers is made here, of the numbers it would have seen, so that a step whose summaries are scalars stays machine
+    code from end to end; any other is fetched as it is.
+
+    Args:
+      summaries: tensors.
+
+    Attributes:
+      fetches: what to fetch.
+    """
+
+    def __init__(self, summaries: Sequence[Any]) -> None:
+        leaves = list(dict.fromkeys(leaf for summary in summaries for leaf in _leaves(summary)))
+        self._scalars = [SummaryOfValues(leaf) for leaf in leaves if SummaryOfValues.can_wait(leaf)]
+        others = [leaf for leaf in leaves if not SummaryOfValues.can_wait(leaf)]
+        self._numbers = list(dict.fromkeys(value for scalar in self._scalars for value in scalar.values))
+        at = {value: i for i, value in enumerate(self._numbers)}
+        self._places = [[at[value] for value in scalar.values] for scalar in self._scalars]
+        self.fetches: list[Any] = [*self._numbers, *others]
+
+    def summary_of(self, values: Sequence[Any]) -> Summary:
+        """Return the summaries as one, made of the values of the fetches."""
+        parts: list[Any] = [scalar.made_of([values[i] for i in places]) for scalar, places in zip(self._scalars, self._places, strict=True)]
+        parts += values[len(self._numbers) :]
+        whole = Summary()
+        for part in parts:
+            whole.MergeFrom(part if isinstance(part, Summary) else Summary.FromString(part))
+        return whole
+
+
+def _leaves(summary: Any) -> list[Any]:
+    """Return the summaries that a merged one is made of, or the summary itself; a merge that would fail stays as it is."""
+    if getattr(summary, "op", None) is None or summary.op.opdef is not merge_summary:
+        return [summary]
+    leaves = [leaf for source in summary.op.inputs for leaf in _leaves(source)]
+    tags = [leaf.op.attributes.get("tag") for leaf in leaves]
+    known = [tag for tag in tags if tag is not None]
+    return leaves if len(set(known)) == len(tags) else [summary]

@@ -1,0 +1,133 @@
+"""A session with hooks: what all of them ask for goes into the caller's own run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphopt.errors import GraphStateError
+from graphopt.runtime.fetching import flatten_feeds
+from graphopt.runtime.profile import RunMetadata, RunOptions
+from graphopt.runtime.session import Session
+from graphopt.train.hooks.protocol import Recovered, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+
+
+class HookedSession:
+    """Runs a session with hooks.
+
+    Args:
+      session: the session. hooks: the hooks, in the order in which they are called.
+    """
+
+    def __init__(self, session: Session, hooks: Sequence[SessionRunHook]) -> None:
+        self._session = session
+        self._hooks = tuple(hooks)
+        # Hooks that override nothing around a run need not be called at every step.
+        self._before = [(i, hook.before_run) for i, hook in enumerate(hooks) if _overrides(hook, "before_run")]
+        self._after = [(i, hook.after_run) for i, hook in enumerate(hooks) if _overrides(hook, "after_run")]
+        # What hooks are given when nobody asks for a trace; nobody fills it.
+        self._untraced = (RunOptions(), RunMetadata())
+        self._nothing = SessionRunValues(None, *self._untraced)
+        self.stop_requested = False
+
+    @property
+    def session(self) -> Session:
+        """The session without hooks."""
+        return self._session
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """Run with hooks; the arguments are those of `Session.run`.
+
+        Raises:
+          RuntimeError: after a hook has asked to stop, and when a tensor is fed twice.
+        """
+        if self.stop_requested:
+            raise GraphStateError("Run called even after should_stop requested.")
+        context = SessionRunContext(SessionRunArgs(fetches, feed_dict), self._session)
+        wanted = [fetches]
+        feeds = feed_dict
+        places: dict[int, int] = {}
+        try:
+            feeding: list[SessionRunArgs] = []
+            for i, before_run in self._before:
+                request = before_run(context)
+                if request is not None:
+                    if request.fetches is not None:
+                        places[i] = len(wanted)
+                        wanted.append(request.fetches)
+                    if request.feed_dict or request.options is not None:
+                        feeding.append(request)
+            if feeding:
+                feeds = self._merged_feeds(feed_dict, feeding)
+                options = _merged_options(options, feeding)
+            if options is None and run_metadata is None:
+                results = self._session.run(wanted, feeds)
+                extra = self._untraced
+            else:
+                extra = (options or RunOptions(), run_metadata or RunMetadata())
+                results = self._session.run(wanted, feeds, *extra)
+            self._tell(context, results, places, extra)
+        except BaseException as error:
+            recovered = self._on_error(context, error, SessionRunArgs(wanted, feeds))
+            if recovered is None:
+                raise
+            results = recovered.results
+            self._tell(context, results, places, self._untraced)
+        if context.stop_requested:
+            self.stop_requested = True
+        return results[0]
+
+    def _tell(self, context: SessionRunContext, results: list[Any], places: Mapping[int, int], extra: tuple[Any, Any]) -> None:
+        """Give each hook the values it asked for."""
+        nothing = self._nothing if extra is self._untraced else SessionRunValues(None, *extra)
+        for i, after_run in self._after:
+            at = places.get(i)
+            after_run(context, nothing if at is None else SessionRunValues(results[at], *extra))
+
+    def _merged_feeds(self, feed_dict: Any, requests: Sequence[SessionRunArgs]) -> dict[Any, Any]:
+        """Return the caller's feeds and those of the hooks by tensor.
+
+        Raises:
+          RuntimeError: when one tensor is fed by two.
+        """
+        merged: dict[Any, Any] = {}
+        for request in requests:
+            feeds = flatten_feeds(self._session.graph, request.feed_dict or {})
+            _check_disjoint(merged, feeds, "Same tensor is fed by two hooks.")
+            merged.update(feeds)
+        given = flatten_feeds(self._session.graph, feed_dict or {})
+        _check_disjoint(given, merged, "Same tensor is fed by a SessionRunHook and user.")
+        return given | merged
+
+    def _on_error(self, context: SessionRunContext, error: BaseException, run_args: SessionRunArgs) -> Recovered | None:
+        """Tell the hooks of an error; return what the first of them has mended, or None."""
+        for hook in self._hooks:
+            # Hooks need not be subclasses of SessionRunHook.
+            on_error = getattr(hook, "on_error", None)
+            recovered = None if on_error is None else on_error(context, error, run_args)
+            if recovered is not None:
+                found: Recovered = recovered
+                return found
+        return None
+
+
+def _overrides(hook: Any, method: str) -> bool:
+    return getattr(getattr(hook, method), "__func__", None) is not getattr(SessionRunHook, method)
+
+
+def _check_disjoint(first: Mapping[Any, Any], second: Mapping[Any, Any], rule: str) -> None:
+    both = [tensor for tensor in first if tensor in second]
+    if both:
+        raise GraphStateError(f"{rule} Conflict(s): {both}")
+
+
+def _merged_options(options: RunOptions | None, requests: Sequence[SessionRunArgs]) -> RunOptions | None:
+    """Return the options of the caller and the hooks: the highest trace level, the longest timeout, partition graphs if any asks."""
+    given = [o for o in (options, *(request.options for request in requests)) if o is not None]
+    if len(given) <= 1:
+        return given[0] if given else None
+    return RunOptions(
+        trace_level=max(o.trace_level for o in given),
+        timeout_in_ms=max(o.timeout_in_ms for o in given),
+        output_partition_graphs=any(o.output_partition_graphs for o in given),
+    )
