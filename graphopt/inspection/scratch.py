@@ -8,7 +8,7 @@ from typing import Any
 
 from graphopt.compiler.needed import needed_operations
 from graphopt.errors import GraphOptError, OpError
-from graphopt.graph.operation import Tensor
+from graphopt.graph.operation import Operation, Tensor
 from graphopt.inspection.recorded import is_variable
 from graphopt.runtime.session import Session
 
@@ -33,36 +33,42 @@ class Scratch:
         """
         if tensor.graph is not self._graph:
             return None
-        feeds = {**self._variables(tensor), **(given or {})}
-        feeds = {t: value for t, value in feeds.items() if value is not None}
+        operations = needed_operations([tensor], given or ())
+        feeds = {**self._initial(tensor, operations), **(given or {})}
+        session = self._own()
+        self._copy_state(session, operations)
         try:
-            return self._own().run(tensor, feeds)
+            return session.run(tensor, {t: value for t, value in feeds.items() if value is not None})
         except (OpError, GraphOptError, ArithmeticError):
             return None
 
     def _own(self) -> Session:
         if self._session is None:
             self._session = Session(graph=self._graph, backend="numpy")
-            if self._source is not None:
-                with self._source.store.lock:
-                    settings = {name: copy.copy(cell.value) for name, cell in self._source.store.cells.items()}
-                for name, value in settings.items():
-                    self._session.store.cell(name).value = value
         return self._session
 
-    def _variables(self, tensor: Tensor) -> dict[Tensor, Any]:
-        """Return the present values of the variables that a tensor needs; where the session has none, their initial values."""
+    def _copy_state(self, session: Session, operations: list[Operation]) -> None:
+        """Give the own session what the operations read, as the user's session has it now."""
+        if self._source is None:
+            return
+        with self._source.store.lock:
+            known = self._source.store.cells
+            found = {op.name: copy.copy(known[op.name].value) for op in operations if op.name in known}
+        for name, value in found.items():
+            session.store.cell(name).value = value
+
+    def _initial(self, tensor: Tensor, operations: list[Operation]) -> dict[Tensor, Any]:
+        """Return initial values for the variables that a tensor needs, where there is no session that has values."""
         if self._source is not None:
             return {}
-        found: dict[Tensor, Any] = {}
-        initial: Mapping[Tensor, Any] = self._graph.state.get("variables", {})
-        for operation in needed_operations([tensor], ()):
-            ref = operation.outputs[0] if is_variable(operation) else None
-            if ref is not None and ref in initial and ref is not tensor:
-                known = initial[ref].initial_value
-                if isinstance(known, Tensor) and not any(is_variable(op) for op in needed_operations([known], ())):
-                    found[ref] = self.value(known)
-        return found
+        known: Mapping[Tensor, Any] = self._graph.state.get("variables", {})
+        refs = [op.outputs[0] for op in operations if is_variable(op) and op.outputs[0] in known and op.outputs[0] is not tensor]
+        starts = {ref: known[ref].initial_value for ref in refs}
+        return {ref: self.value(start) for ref, start in starts.items() if _stands_alone(start)}
+
+
+def _stands_alone(start: Any) -> bool:
+    return isinstance(start, Tensor) and not any(is_variable(op) for op in needed_operations([start], ()))
 
 
 def number(value: Any) -> float | None:

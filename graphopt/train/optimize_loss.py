@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from graphopt.dtypes import float32
+from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError
 from graphopt.graph.operation import user_location
 from graphopt.graph.variable_scope import variable_scope
@@ -26,6 +26,7 @@ from graphopt.train.training_op import (
     checked_loss,
     checked_step,
     describe,
+    has_rate,
     rate_of,
     update_operations,
     values_before,
@@ -97,12 +98,11 @@ def optimize_loss(
     with variable_scope(name, "OptimizeLoss", [loss, global_step]) as scope:
         operations = update_operations(update_ops)
         loss = with_dependencies(operations, loss) if operations else loss
-        given, base = _given_rate(learning_rate, global_step)
+        given, base = _given_rate(learning_rate, global_step, loss.dtype)
         recorder = StepSummaries(summaries)
         rate = _decayed(given, global_step, learning_rate_decay_fn, recorder)
         opt = to_optimizer(optimizer, rate, has_rate=given is not None)
-        own_rate = rate if rate is not None else lambda: rate_of(opt, None, global_step)
-        with Step(global_step=global_step, learning_rate=own_rate) as step:
+        with Step(global_step=global_step, learning_rate=lambda: _rate_of_step(opt, opt is optimizer, rate, global_step)) as step:
             line = Assembly(loss, opt, global_step, increment_global_step, recorder, step)
             line.compute(more.scaling, variables, colocate_gradients_with_ops=colocate_gradients_with_ops)
             before = values_before(line.computed)
@@ -122,26 +122,32 @@ def optimize_loss(
             line.run(more.after_clipping)
             apply_op = line.apply()
         train_op = with_dependencies([apply_op], loss)
+    counts = not (opt is optimizer and has_rate(opt))
     return describe(
         line,
         train_op,
         apply_op,
         before,
-        base,
+        base if counts else None,
         name=scope.original_name_scope.rstrip("/"),
         location=location,
         update_ops=operations,
         given_rate=learning_rate,
-        rate=rate,
-        decay=learning_rate_decay_fn if given is not None else None,
+        rate=rate if counts else None,
+        decay=learning_rate_decay_fn if counts and given is not None else None,
     )
 
 
-def _given_rate(learning_rate: Any, global_step: Any) -> tuple[Any, HyperParameter | None]:
+def _rate_of_step(optimizer: Any, is_object: bool, rate: Any, global_step: Any) -> Any:
+    own = rate_of(optimizer, None, global_step) if is_object or rate is None else None
+    return rate if own is None else own
+
+
+def _given_rate(learning_rate: Any, global_step: Any, dtype: DType) -> tuple[Any, HyperParameter | None]:
     """Return the learning rate as a tensor or variable, or None, and as a hyper-parameter."""
     if callable(learning_rate) and not hasattr(learning_rate, "builder"):
         made = hyper_parameter(learning_rate, "learning_rate", step=global_step, allowed=NON_NEGATIVE)
-        return made.in_type(float32), made
+        return made.in_type(dtype), made
     given = learning_rate_tensor(learning_rate)
     return given, None if given is None else hyper_parameter(given, "learning_rate", allowed=NON_NEGATIVE)
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphopt import dtypes
+from graphopt.errors import GraphStateError
 from graphopt.graph.graph import convert_to_tensor
+from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops.elementwise import add_n, cast, divide, logical_and, maximum, not_equal, select, sqrt, square, subtract, zeros_as
@@ -50,6 +52,8 @@ class Statistics:
         """
         if not self._tensors:
             graph = next(iter(self._after)).graph
+            if graph.root.finalized:
+                raise GraphStateError("Statistics are recorded when they are first asked for: read train_op.stats before graph.finalize().")
             with graph.as_default(), graph.name_scope(None), name_scope(f"{self._scope}/stats"):
                 self._tensors = self._recorded()
         return dict(self._tensors)
@@ -79,12 +83,19 @@ class Statistics:
             if v not in self._after:
                 continue
             old, new = values_of(gradient), values_of(self._after[v])
-            if old.tensor_type.shape != new.tensor_type.shape:  # rows were added up, or made dense
+            if not _match(gradient, self._after[v]):  # rows were added up, or made dense
                 old, new = to_dense(gradient, v), to_dense(self._after[v], v)
             counts = not_equal(old, zeros_as(old))
             changed.append(_count(logical_and(counts, not_equal(old, new))))
             present.append(_count(counts))
         return _ratio(_total(changed), maximum(_total(present), 1.0))
+
+
+def _match(before: Any, after: Any) -> bool:
+    """Return whether the numbers of two gradients stand at the same places: both are tensors, or rows of the same numbers."""
+    if isinstance(before, IndexedSlices) and isinstance(after, IndexedSlices):
+        return before.indices is after.indices
+    return not isinstance(before, IndexedSlices) and not isinstance(after, IndexedSlices)
 
 
 def _sum_of_squares(x: Any) -> Any:

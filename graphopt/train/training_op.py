@@ -19,7 +19,7 @@ from graphopt.train.global_step import assert_global_step, get_global_step
 from graphopt.train.gradients_missing import check_any_gradient
 from graphopt.train.hyper import NON_NEGATIVE, HyperParameter, HyperParameters, hyper_parameter
 from graphopt.train.optimizers import Optimizer
-from graphopt.train.stages.stage import Pairs, Stage, Step, to_stage
+from graphopt.train.stages.stage import Pairs, Stage, Step, to_stage, unique_name
 from graphopt.train.statistics import Statistics
 from graphopt.train.step_summaries import StepSummaries
 
@@ -111,7 +111,9 @@ class Assembly:
         found = dict(self.optimizer.hyper.parameters) if hasattr(self.optimizer, "hyper") else {}
         if given_rate is not None:
             found["learning_rate"] = given_rate
-        return found | {name: value for name, value in self.step.hypers.items() if name not in found}
+        for name, value in self.step.hypers.items():
+            found[unique_name(name, found)] = value
+        return found
 
 
 def _applied_by_keras(optimizer: Any, pairs: Pairs, global_step: Any) -> Operation:
@@ -152,7 +154,7 @@ def training_op(
         the learning rate (without arguments when there is none) that gives one.
       stages: stages of `tf.train.stages`, and functions from pairs (gradient, variable) to such pairs. What they write is part of the step.
       learning_rate: a number from 0 on, a scalar tensor or variable, a schedule (a function of the global step) or a callable without
-        arguments. Needed for an optimizer given by name or class; None: the optimizer has its own.
+        arguments. Needed for an optimizer given by name or class; an optimizer object keeps its own.
       global_step: an integer variable that counts the steps (the graph's own by default, if there is one).
       variables: what to change (the trainable variables by default).
       update_ops: operations that happen before the loss is returned (those of the collection UPDATE_OPS by default).
@@ -190,7 +192,7 @@ def training_op(
         rate = None if given is None else given.in_type(loss.dtype)
         chosen = to_optimizer(optimizer, rate, has_rate=given is not None)
         recorder = StepSummaries(summaries)
-        with Step(global_step=global_step, learning_rate=lambda: rate_of(chosen, given, global_step)) as step:
+        with Step(global_step=global_step, learning_rate=lambda: rate_of(chosen, given, global_step, chosen is optimizer)) as step:
             assembly = Assembly(loss, chosen, global_step, increment_global_step, recorder, step)
             assembly.compute(known, variables)
             before = values_before(assembly.computed)
@@ -200,29 +202,40 @@ def training_op(
             recorder.each(assembly.pairs)
             apply_op = assembly.apply()
         train_op = with_dependencies([apply_op], loss)
+    counts = not (chosen is optimizer and has_rate(chosen))
     return describe(
         assembly,
         train_op,
         apply_op,
         before,
-        given,
+        given if counts else None,
         name=scope.original_name_scope.rstrip("/"),
         location=location,
         update_ops=operations,
         given_rate=learning_rate,
-        rate=rate,
+        rate=rate if counts else None,
         decay=None,
     )
 
 
-def rate_of(optimizer: Any, given: HyperParameter | None, global_step: Any) -> Any:
-    """Return the learning rate of a step: the one that was given, or the optimizer's own; None when it has none."""
-    if given is not None:
+def rate_of(optimizer: Any, given: HyperParameter | None, global_step: Any, is_object: bool = False) -> Any:
+    """Return the learning rate of a step: the one that was given, or the optimizer's own; None when there is none.
+
+    Args:
+      is_object: whether the user gave the optimizer as an object, whose own rate counts if it has one.
+    """
+    if given is not None and not is_object:
         return given.tensor
     if hasattr(optimizer, "prepare_hyper"):
         optimizer.prepare_hyper(global_step)
-    hypers = optimizer.hyper.parameters if hasattr(optimizer, "hyper") else {}
-    return hypers["learning_rate"].tensor if "learning_rate" in hypers else None
+    if has_rate(optimizer):
+        return optimizer.hyper.parameters["learning_rate"].tensor
+    return None if given is None else given.tensor
+
+
+def has_rate(optimizer: Any) -> bool:
+    """Return whether an optimizer has a learning rate of its own, recorded already."""
+    return hasattr(optimizer, "hyper") and "learning_rate" in optimizer.hyper.parameters
 
 
 def values_before(pairs: Pairs) -> dict[Any, Any]:

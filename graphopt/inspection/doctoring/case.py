@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from graphopt.compiler.needed import needed_operations
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Operation, Tensor
@@ -89,7 +91,7 @@ class Case:
         copy = Session(graph=self.graph, backend=self.session.backend)
         for name, cell in list(self.session.store.cells.items()):
             value = cell.value
-            copy.store.cell(name).value = value.copy() if hasattr(value, "copy") and getattr(value, "ndim", 0) else value
+            copy.store.cell(name).value = value.copy() if np.ndim(value) else value
         return copy
 
 

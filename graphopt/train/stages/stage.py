@@ -91,7 +91,7 @@ class Step:
         Args:
           name: its name. value: what the user gave: a number, tensor, schedule of the global step, or callable. allowed: its range.
         """
-        unique = _unique(name, self.hypers)
+        unique = unique_name(name, self.hypers)
         self.hypers[unique] = hyper_parameter(value, unique, step=self.global_step, allowed=allowed)
         return self.hypers[unique]
 
@@ -101,7 +101,7 @@ class Step:
         Args:
           name: its name; with a number, if that is taken.
         """
-        unique = _unique(name, self.counters)
+        unique = unique_name(name, self.counters)
         self.counters[unique] = Variable(np.zeros((), dtype.np), name=name, trainable=False)
         counter: Variable = self.counters[unique]
         return counter
@@ -139,7 +139,8 @@ class Step:
         return operation
 
 
-def _unique(name: str, taken: Mapping[str, Any]) -> str:
+def unique_name(name: str, taken: Mapping[str, Any]) -> str:
+    """Return a name, or the first of ``name_1``, ``name_2``... that is not taken."""
     unique, number = name, 0
     while unique in taken:
         number += 1

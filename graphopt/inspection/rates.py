@@ -1,0 +1,145 @@
+"""The learning rate over the steps: formula, values, a sparkline, and who counts the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphopt.compiler.needed import needed_operations
+from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.variables import Variable
+from graphopt.inspection.formula import formula
+from graphopt.inspection.pipeline import Present, name_of, setting
+from graphopt.inspection.recorded import has_effect, is_placeholder, is_random, is_variable, place, with_branches, written_variables
+from graphopt.inspection.scratch import number
+from graphopt.inspection.subject import Part, Subject
+
+_BARS = "▁▂▃▄▅▆▇█"
+_LONGEST = 1_000_000
+_POINTS = 32
+_CHANGED = 0.05
+
+
+def schedules(subject: Subject, present: Present) -> list[dict[str, Any]]:
+    """Return for each update what its learning rate is: formula, values over the steps, and who counts them."""
+    found = [_schedule(part, subject, present) for part in subject.parts]
+    return [schedule for schedule in found if schedule is not None]
+
+
+def _schedule(part: Part, subject: Subject, present: Present) -> dict[str, Any] | None:
+    tensor = _rate_tensor(part)
+    if tensor is None:
+        return None
+    operations = needed_operations([tensor], ())
+    step = _step_of(part, operations)
+    found: dict[str, Any] = {
+        "rate": tensor.name,
+        "given": _given(part, present),
+        "formula": formula(tensor),
+        "now": number(present.scratch.value(tensor)),
+        "step": None if step is None else step.op.name,
+    }
+    if step is None:
+        found["varies"] = any(is_placeholder(op) or has_effect(op) or is_random(op) for op in operations)
+    else:
+        found.update(_over_steps(tensor, step, present))
+        found["increments"] = increments(step, subject)
+    return found
+
+
+def _rate_tensor(part: Part) -> Tensor | None:
+    if isinstance(part.learning_rate, Tensor):
+        return part.learning_rate
+    if isinstance(part.learning_rate, Variable):
+        value: Tensor = part.learning_rate.value()
+        return value
+    hyper = part.hypers.get("learning_rate") or part.hypers.get("lr")
+    return None if hyper is None else hyper.tensor
+
+
+def _given(part: Part, present: Present) -> str:
+    hyper = part.hypers.get("learning_rate") or part.hypers.get("lr")
+    given = part.given_learning_rate if part.given_learning_rate is not None else getattr(hyper, "given", None)
+    text = _described(given, present)
+    return text if part.decay is None else f"{text} decayed by {name_of(part.decay)}"
+
+
+def _described(given: Any, present: Present) -> str:
+    configure = getattr(given, "get_config", None)
+    if configure is None:
+        return str(setting(given, present))
+    config = {key: setting(value, present) for key, value in configure().items() if key != "name"}
+    return f"{name_of(given)}({', '.join([f'{key}={value!r}' for key, value in config.items()])})"
+
+
+def _step_of(part: Part, operations: Sequence[Operation]) -> Variable | None:
+    """Return the variable that a rate reads as the number of steps: the global step, or the only whole number it reads."""
+    refs = [op.outputs[0] for op in operations if is_variable(op)]
+    known = refs[0].graph.state.get("variables", {}) if refs else {}
+    whole = [known[ref] for ref in refs if ref.dtype.is_integer and ref in known and known[ref].shape.ndims == 0]
+    return next((v for v in whole if v is part.global_step), whole[0] if len(whole) == 1 else None)
+
+
+def _over_steps(tensor: Tensor, step: Variable, present: Present) -> dict[str, Any]:
+    ref, dtype = step.as_ref(), step.dtype.np
+
+    def rate(at: float) -> float | None:
+        return number(present.scratch.value(tensor, {ref: np.asarray(at, dtype)}))
+
+    decades = [0, *[10**k for k in range(7)]]
+    coarse = {at: rate(at) for at in decades}
+    if coarse[0] is None:
+        return {"values": [], "sparkline": None}
+    now = present.of_variable(step)
+    horizon = _horizon(coarse, now)
+    points = np.unique(np.linspace(0, horizon, _POINTS).round().astype(np.int64))
+    curve = [[int(at), rate(int(at))] for at in points]
+    shown = {at: value for at, value in coarse.items() if at <= horizon}
+    if now is not None:
+        shown[int(now)] = rate(now)
+    return {
+        "values": [[at, shown[at]] for at in sorted(shown)],
+        "curve": curve,
+        "sparkline": sparkline([value for _, value in curve]),
+        "horizon": horizon,
+    }
+
+
+def _horizon(coarse: dict[int, float | None], now: float | None) -> int:
+    """Return how many steps to show: ten times as many as it takes for the rate to change visibly."""
+    start = coarse[0] or 0.0
+    largest = max([abs(value) for value in coarse.values() if value is not None], default=0.0)
+    changed = [at for at, value in coarse.items() if value is not None and abs(value - start) > _CHANGED * largest]
+    horizon = min(10 * min(changed), _LONGEST) if changed else 1000
+    return max(horizon, 2 * int(now or 0))
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return values as a row of bars, from the lowest to the highest.
+
+    >>> sparkline([0.0, 1.0, 2.0, None, 4.0])
+    '▁▃▅ █'
+    """
+    known = [v for v in values if v is not None and np.isfinite(v)]
+    if not known:
+        return " " * len(values)
+    low, span = min(known), max(known) - min(known)
+
+    def bar(value: float | None) -> str:
+        if value is None or not np.isfinite(value):
+            return " "
+        return _BARS[round((value - low) / span * (len(_BARS) - 1))] if span else _BARS[3]
+
+    return "".join(map(bar, values))
+
+
+def increments(step: Variable, subject: Subject) -> list[dict[str, Any]]:
+    """Return the operations that write the step variable, without its initializer: name, line, and whether the training op runs them."""
+    needed = set(with_branches(subject.operations))
+    found = []
+    for operation in with_branches(subject.graph.root.get_operations()):
+        if step.op in written_variables(operation) and operation is not step.initializer:
+            found.append({"operation": operation.name, "runs_with_the_op": operation in needed, "made_at": place(operation)})
+    return found

@@ -1,0 +1,103 @@
+"""Record checkpoints that TensorFlow writes, with what it makes of them when training goes on.
+
+    TENSORFLOW/bin/python tests/peers/record_checkpoints.py
+
+writes the files of ``tests/peers/checkpoints/``: ``types`` has every element type, ``adam`` is a model in training, ``parts`` holds what
+graphopt refuses, ``first_format`` is a checkpoint V1; ``state`` is a state file with names that need escapes. ``expected.json`` has the
+weights after TensorFlow went on from ``adam``.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent / "checkpoints"
+STEPS = 4
+AWKWARD_PATHS = ["runs/höhe 1-3", 'a"b\\c\td\'e-4']
+
+
+def typed_values() -> dict[str, object]:
+    """Return a value of each kind by the name of its variable."""
+    values: dict[str, object] = {
+        f"types/{name}": np.array([[0, 1, 2], [3, 4, 100]]).astype(name)
+        for name in ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    }
+    values["types/bool"] = np.array([True, False])
+    values["types/string"] = np.array([[b"", b"a longer text, of 31 bytes, here"], [b"\x00\xff", b"x"]], object)
+    values["types/scalar"] = np.float32(2.5)
+    values["types/scalar_string"] = b"one"
+    values["types/empty"] = np.zeros((0, 3), np.float32)
+    values["types/long"] = np.arange(1200, dtype=np.float32) / 7
+    return values
+
+
+def batch(step: int) -> np.ndarray:
+    """Return what a step of training is fed."""
+    return np.random.RandomState(step).normal(size=(8, 3)).astype(np.float32)
+
+
+def build(tf: object) -> tuple[object, object]:
+    """Record a model and its training op; return the placeholder and the op."""
+    random = np.random.RandomState(42)
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    w = tf.get_variable("layer/w", initializer=random.normal(size=(3, 4)).astype(np.float32))
+    b = tf.get_variable("layer/b", initializer=np.zeros(4, np.float32))
+    step = tf.train.get_or_create_global_step()
+    loss = tf.reduce_mean(tf.square(tf.tanh(tf.matmul(x, w) + b) - 0.5))
+    return x, tf.train.AdamOptimizer(0.05).minimize(loss, global_step=step)
+
+
+def _record_types(tf: object) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        for name, value in typed_values().items():
+            tf.get_variable(name, initializer=tf.constant(value), use_resource=False)
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(HERE / "types"), write_meta_graph=False, write_state=False)
+
+
+def _record_adam(tf: object) -> dict[str, list[object]]:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, train = build(tf)
+        session.run(tf.global_variables_initializer())
+        for step in range(STEPS):
+            session.run(train, {x: batch(step)})
+        tf.train.Saver().save(session, str(HERE / "adam"), global_step=STEPS, write_meta_graph=False, write_state=False)
+        for step in range(STEPS, 2 * STEPS):
+            session.run(train, {x: batch(step)})
+        return {v.op.name: session.run(v).tolist() for v in tf.global_variables()}
+
+
+def _record_refused(tf: object) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.get_variable("whole", initializer=np.float32([1.0, 2.0]))
+        tf.get_variable("brain", initializer=tf.constant([1.0, 2.0], tf.bfloat16))
+        tf.get_variable("table", [4, 2], initializer=tf.ones_initializer(), partitioner=tf.fixed_size_partitioner(2))
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(HERE / "parts"), write_meta_graph=False, write_state=False)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.get_variable("w", initializer=np.float32([1.0, 2.0]))
+        session.run(tf.global_variables_initializer())
+        saver = tf.train.Saver(write_version=tf.train.SaverDef.V1)
+        saver.save(session, str(HERE / "first_format"), write_meta_graph=False, write_state=False)
+
+
+def main() -> None:
+    """Write all files."""
+    import tensorflow.compat.v1 as tf  # noqa: PLC0415  (only here: the tests read this module's values without TensorFlow)
+
+    tf.disable_eager_execution()
+    tf.disable_resource_variables()
+    HERE.mkdir(exist_ok=True)
+    _record_types(tf)
+    expected = _record_adam(tf)
+    _record_refused(tf)
+    tf.train.update_checkpoint_state(str(HERE), AWKWARD_PATHS[1], AWKWARD_PATHS, "state", [1.5, 1700000000.25], 3.0)
+    (HERE / "expected.json").write_text(json.dumps({"tensorflow": tf.__version__, "weights": expected}, indent=1) + "\n")
+    for path in sorted(HERE.iterdir()):
+        print(path.name, os.path.getsize(path))
+
+
+if __name__ == "__main__":
+    main()
