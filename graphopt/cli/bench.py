@@ -19,6 +19,7 @@ from graphopt.dtypes import float32, int64
 from graphopt.errors import ArgumentError, first_line
 from graphopt.graph.graph import Graph
 from graphopt.graph.variables import global_variables_initializer
+from graphopt.runtime.fetching import flatten_feeds
 from graphopt.runtime.session import Session
 from graphopt.tf1 import framework, layers, math, nn
 from graphopt.train.optimize_loss import optimize_loss
@@ -51,7 +52,7 @@ class Timing(NamedTuple):
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("script", nargs="?", help="the Python file")
-    parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENT", help="the script's own arguments, after --")
+    parser.usage = f"{parser.prog} [options] [script [-- ARGUMENT ...]]"
     parser.add_argument("--network", type=_sizes, metavar="SIZES", help=f"sizes of dense layers (default: {_DEFAULT_NETWORK})")
     parser.add_argument("--batch", type=_positive, default=32, metavar="N", help="images in a batch, with --network (default: 32)")
     parser.add_argument("--optimizer", default="Adam", metavar="NAME", help="with --network: as optimize_loss takes it (default: Adam)")
@@ -136,7 +137,13 @@ def _timed(session: Session, fetches: Any, feeds: Any, steps: int) -> Timing:
         for _ in range(steps):
             seconds.append(_seconds(lambda: session.run(fetches, feeds)))
             bar.update()
-    return Timing(first, seconds, _plan_seconds(session.plan_call(fetches, feeds)))
+    return Timing(first, seconds, _plan_seconds(session.plan_call(fetches, _as_arrays(session, feeds))))
+
+
+def _as_arrays(session: Session, feeds: Any) -> dict[Any, Any]:
+    """Return feeds as the compiled plan takes them."""
+    flat = flatten_feeds(session.graph, feeds or {})
+    return {tensor: np.asarray(value, tensor.dtype.as_numpy_dtype) for tensor, value in flat.items()}
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -148,8 +155,10 @@ def _seconds(call: Callable[[], Any]) -> float:
 def _plan_seconds(call: Callable[[], Any]) -> float:
     """Return the median of a few runs of the compiled plan."""
     found: list[float] = []
-    while sum(found) < _LEAST_SECONDS or len(found) < 5:
-        found.append(_seconds(call))
+    # A session ignores what NumPy warns of, as TensorFlow does.
+    with np.errstate(all="ignore"):
+        while sum(found) < _LEAST_SECONDS or len(found) < 5:
+            found.append(_seconds(call))
     return statistics.median(found)
 
 
@@ -195,4 +204,4 @@ def _print_result(result: dict[str, Any], arguments: argparse.Namespace) -> None
         print(f"    in Python: {step['op']}: {step['reason']}")
 
 
-BENCH = Command("bench", "time a training op", _DESCRIPTION, _add_arguments, _run)
+BENCH = Command("bench", "time a training op", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)

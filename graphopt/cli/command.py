@@ -20,6 +20,7 @@ class Command(NamedTuple):
     Attributes:
       name: the word after `graphopt`. help: one line. description: what it does; then examples.
       add_arguments: declares its arguments. run: does it and returns the exit code.
+      splits_at_dashes: whether what stands after ``--`` is left as it is, in `arguments`: the script's own command line.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Command(NamedTuple):
     description: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    splits_at_dashes: bool = False
 
 
 class CommandError(Exception):

@@ -46,4 +46,4 @@ def _plain(finding: Any) -> Any:
     return finding.to_dict() if hasattr(finding, "to_dict") else finding._asdict() if hasattr(finding, "_asdict") else str(finding)
 
 
-DOCTOR = Command("doctor", "look for faults in a script's training ops", _DESCRIPTION, add_script_arguments, _run)
+DOCTOR = Command("doctor", "look for faults in a script's training ops", _DESCRIPTION, add_script_arguments, _run, splits_at_dashes=True)

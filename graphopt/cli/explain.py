@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from graphopt.cli.command import FINE, FOUND, Command, CommandError, print_json, write_text
-from graphopt.cli.outline import explanation
 from graphopt.cli.scripts import add_run_options, run_settings
 from graphopt.cli.watching import TrainingRun, Watch, training_ops, watch_script
+from graphopt.inspection.explain import explain
 
 _DESCRIPTION = """Run a TensorFlow 1 script until it is about to run a training op, and say what each training op it recorded does:
 the pipeline from the loss to the step, the variables with their slots, the summaries, and what it compiles to. The script stops there;
@@ -30,7 +30,7 @@ _FORMS = {"html": "to_html", "markdown": "to_markdown"}
 def add_script_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the commands that run a script up to its training op."""
     parser.add_argument("script", help="the Python file")
-    parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENT", help="the script's own arguments, after --")
+    parser.usage = f"{parser.prog} [options] script [-- ARGUMENT ...]"
     parser.add_argument("--steps", type=_steps, default=0, metavar="N", help="let it make N runs of training ops first (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_run_options(parser)
@@ -88,7 +88,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    found, code = look_at_training_ops(arguments, explanation)
+    found, code = look_at_training_ops(arguments, lambda op, session: explain(op, session=session))
     if code != FINE:
         return code
     for form, method in _FORMS.items():
@@ -110,4 +110,4 @@ def _in_form(found: Any, form: str, method: str) -> str:
     return text
 
 
-EXPLAIN = Command("explain", "say what a script's training ops do", _DESCRIPTION, _add_arguments, _run)
+EXPLAIN = Command("explain", "say what a script's training ops do", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)

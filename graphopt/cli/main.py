@@ -79,12 +79,22 @@ def _run(given: list[str]) -> int:
         near = difflib.get_close_matches(given[0], names, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names)}."
         raise CommandError(f"unknown command '{given[0]}': {hint}")
+    given, rest = _split(given)
     try:
-        read = parser.parse_args(given)
+        read = parser.parse_args(given, argparse.Namespace(arguments=rest))
     except SystemExit as stop:  # after --help
         return int(stop.code or FINE)
     code: int = read.command.run(read)
     return code
+
+
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """Return a command line without what stands after ``--``, and that, for the commands that hand it to a script."""
+    splits = [command.name for command in COMMANDS if command.splits_at_dashes]
+    if given[0] not in splits or "--" not in given:
+        return given, []
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
 
 
 def _parser() -> Parser:

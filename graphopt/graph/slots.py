@@ -9,6 +9,7 @@ from graphopt.dtypes import DType
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.initializers import Zeros
 from graphopt.graph.variable_scope import get_variable, no_regularizer, variable_scope
+from graphopt.graph.variables import Variable
 from graphopt.ops.elementwise import cast, zeros_as
 
 
@@ -51,3 +52,27 @@ def create_zeros_slot(primary: Any, name: str, dtype: DType | None = None) -> An
         return create_slot_with_initializer(primary, Zeros(), shape, dtype or primary.dtype, name)
     value = primary.initialized_value() if hasattr(primary, "initialized_value") else primary
     return create_slot(primary, zeros_as(cast(value, dtype or primary.dtype)), name)
+
+
+def create_own_slot(primary: Any, initial_value: Any, name: str) -> Variable:
+    """Make a slot as `create_slot` does, but a new one also where a variable scope reuses: for state that one training op alone may write.
+
+    Args:
+      primary: the variable it belongs to. initial_value: a tensor, or a function that gives one. name: the last part of the slot's name.
+    """
+    static = primary.get_shape().is_fully_defined()
+    return Variable(initial_value, trainable=False, name=f"{primary.op.name}/{name}", validate_shape=static)
+
+
+def create_own_zeros_slot(primary: Any, name: str, dtype: DType | None = None) -> Variable:
+    """Make a slot of zeros as `create_zeros_slot` does, but a new one also where a variable scope reuses.
+
+    >>> w = tf.Variable([1.0, 2.0], name="w")
+    >>> with tf.variable_scope("", reuse=True):
+    ...     print(create_own_zeros_slot(w, "sum").name)
+    w/sum:0
+    """
+    kind, shape = dtype or primary.dtype, primary.get_shape()
+    if shape.is_fully_defined():
+        return create_own_slot(primary, lambda: Zeros()(shape, dtype=kind), name)
+    return create_own_slot(primary, zeros_as(cast(primary.initialized_value(), kind)), name)

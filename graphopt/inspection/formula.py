@@ -9,11 +9,12 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.inspection.recorded import is_placeholder, is_random, is_state, is_variable
 from graphopt.ir.node import CONST
 from graphopt.ops.array import identity
-from graphopt.ops.elementwise import cast, power
+from graphopt.ops.elementwise import power
+from graphopt.ops.elementwise.choice import cast_op
 from graphopt.ops.state import setting
 
 _LONGEST = 200
-_TRANSPARENT = (cast, identity)
+_TRANSPARENT = (cast_op, identity)
 _SIMPLE = re.compile(r"[\w./:]+|[\w./]+\(.*\)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +89,7 @@ def _over_steps(tensor: Tensor, step: Variable, present: Present) -> dict[str, A
     def rate(at: float) -> float | None:
         return number(present.scratch.value(tensor, {ref: np.asarray(at, dtype)}))
 
-    decades = [0, *[10**k for k in range(7)]]
+    decades = [0, *[m * 10**k for k in range(6) for m in (1, 2, 5)], _LONGEST]
     coarse = {at: rate(at) for at in decades}
     if coarse[0] is None:
         return {"values": [], "sparkline": None}
@@ -96,7 +97,8 @@ def _over_steps(tensor: Tensor, step: Variable, present: Present) -> dict[str, A
     horizon = _horizon(coarse, now)
     points = np.unique(np.linspace(0, horizon, _POINTS).round().astype(np.int64))
     curve = [[int(at), rate(int(at))] for at in points]
-    shown = {at: value for at, value in coarse.items() if at <= horizon}
+    shown = {at: value for at, value in coarse.items() if at <= horizon and str(at)[0] in "01"}
+    shown.setdefault(horizon, rate(horizon))
     if now is not None:
         shown[int(now)] = rate(now)
     return {
@@ -108,11 +110,11 @@ def _over_steps(tensor: Tensor, step: Variable, present: Present) -> dict[str, A
 
 
 def _horizon(coarse: dict[int, float | None], now: float | None) -> int:
-    """Return how many steps to show: ten times as many as it takes for the rate to change visibly."""
-    start = coarse[0] or 0.0
-    largest = max([abs(value) for value in coarse.values() if value is not None], default=0.0)
-    changed = [at for at, value in coarse.items() if value is not None and abs(value - start) > _CHANGED * largest]
-    horizon = min(10 * min(changed), _LONGEST) if changed else 1000
+    """Return how many steps to show: about twice as many as it takes until the rate changes no more."""
+    known = [(at, value) for at, value in coarse.items() if value is not None]
+    largest = max([abs(value) for _, value in known], default=0.0)
+    changes = [at for (_, old), (at, new) in itertools.pairwise(known) if abs(new - old) > _CHANGED * largest]
+    horizon = min(2 * changes[-1], 100 * changes[0], _LONGEST) if changes else 1000
     return max(horizon, 2 * int(now or 0))
 
 
@@ -138,8 +140,8 @@ def sparkline(values: Sequence[float | None]) -> str:
 def increments(step: Variable, subject: Subject) -> list[dict[str, Any]]:
     """Return the operations that write the step variable, without its initializer: name, line, and whether the training op runs them."""
     needed = set(with_branches(subject.operations))
-    found = []
-    for operation in with_branches(subject.graph.root.get_operations()):
-        if step.op in written_variables(operation) and operation is not step.initializer:
-            found.append({"operation": operation.name, "runs_with_the_op": operation in needed, "made_at": place(operation)})
-    return found
+    return [
+        {"operation": operation.name, "runs_with_the_op": operation in needed, "made_at": place(operation)}
+        for operation in with_branches(subject.graph.root.get_operations())
+        if step.op in written_variables(operation) and operation is not step.initializer
+    ]

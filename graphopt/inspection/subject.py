@@ -142,17 +142,13 @@ def _part_of_info(info: TrainingOpInfo) -> Part:
         learning_rate=info.learning_rate,
         decay=info.decay,
         stages=info.stages,
-        variables=tuple([_with_slots(v, info.train_op) for v in info.variables]),
+        variables=info.variables,
         optimizer_variables=info.optimizer_variables,
         global_step=info.global_step,
         increments=info.increments_global_step,
         summaries=info.summaries,
         update_ops=info.update_ops,
     )
-
-
-def _with_slots(v: VariableInfo, train_op: Tensor) -> VariableInfo:
-    return v
 
 
 def hypers_of(optimizer: Any, graph: Graph) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 
+# How often at most the file is flushed, in seconds.
+_SHORTEST = 0.05
+
+
 class File(Protocol):
     """What the thread writes to."""
 
@@ -39,7 +43,7 @@ class Background:
         self._file = file
         self._limit = max_queue if max_queue > 0 else 1 << 62
         self._wake_at = (max_queue + 1) // 2 if max_queue > 0 else 1000
-        self._flush_secs = max(float(flush_secs), 0.0)
+        self._flush_secs = max(float(flush_secs), _SHORTEST)
         self._waiting: deque[Any] = deque()
         self._has_work = threading.Condition(threading.Lock())
         self._writing = threading.Lock()
@@ -106,10 +110,10 @@ class Background:
                 return
             self._is_closed = True
             self._has_work.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
         self._write(flush=True)
         try:
             self._file.close()
         except OSError as error:
             self.error = self.error or error
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()

@@ -102,7 +102,7 @@ def claim(file: IO[bytes]) -> None:
 def warn_of_other_writers(folder: Path, stacklevel: int) -> None:
     """Warn when somebody, in this process or another, is writing an event file in the directory now."""
     for path in sorted(folder.glob(EVENT_FILES), reverse=True)[:_ASKED]:
-        if _is_being_written(path):
+        if is_being_written(path):
             message = (
                 f"Two writers write to the log directory '{folder}' (the other one: {path.name}). Their curves will be drawn as one; "
                 "close the first writer, or give each a directory of its own."
@@ -111,7 +111,8 @@ def warn_of_other_writers(folder: Path, stacklevel: int) -> None:
             return
 
 
-def _is_being_written(path: Path) -> bool:
+def is_being_written(path: Path) -> bool:
+    """Return whether a writer, in this process or another, has the file open."""
     if fcntl is None:
         return False
     try:

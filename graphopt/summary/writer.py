@@ -22,6 +22,7 @@ from graphopt.summary.event_file import EventFile, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
 from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
+_SHARED_QUEUE = 1000
 _CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."
 _NO_GRAPH = "The passed graph must be an instance of `Graph` or the deprecated `GraphDef`"
 
@@ -108,6 +109,14 @@ class FileWriter:
     def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
         """Write a summary with its step and time, as every sink does."""
         self._add(summary_event(self._bytes_of(summary), step, wall_time))
+
+    def add_serialized(self, summary: bytes, global_step: int, wall_time: float) -> None:
+        """Write the bytes of a `Summary` without metadata as they are: for those who write one at every step.
+
+        Args:
+          summary: the bytes. global_step: the step it belongs to. wall_time: seconds since 1970.
+        """
+        self._add(summary_event(summary, global_step, wall_time))
 
     def _bytes_of(self, summary: Any) -> bytes:
         made = summary
@@ -285,7 +294,8 @@ class FileWriterCache:
         key = os.fspath(logdir)
         with cls._lock:
             if key not in cls._writers:
-                cls._writers[key] = FileWriter(key, get_default_graph().root)
+                # Hooks may write at every step: a long queue wakes the thread seldom, and many checksums are made at once.
+                cls._writers[key] = FileWriter(key, get_default_graph().root, max_queue=_SHARED_QUEUE)
             return cls._writers[key]
 
     @classmethod

@@ -15,8 +15,10 @@ from graphopt.train.averages import assign_moving_average, weighted_moving_avera
 from graphopt.train.checkpoints import assigning, init_from_checkpoint, list_variables, load_checkpoint, load_variable
 from graphopt.train.create_train_op import create_train_op
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
+from graphopt.train.monitored import evaluation
 from graphopt.train.optimize_loss import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, optimize_loss
 from graphopt.train.schedules import sgdr_decay
+from graphopt.train.slim_train import contrib_train
 from graphopt.train.stages.multiply import multiply_gradients_by_name
 from graphopt.train.stages.noise import add_noise
 
@@ -76,6 +78,11 @@ training = SimpleNamespace(
     clip_gradient_norms=slim_stages.clip_gradient_norms,
     clip_gradient_norms_fn=slim_stages.clip_gradient_norms_fn,
     create_train_op=create_train_op,
+    train=contrib_train,
+    evaluate_once=evaluation.evaluate_once,
+    get_or_create_eval_step=evaluation.get_or_create_eval_step,
+    StopAfterNEvalsHook=evaluation.StopAfterNEvalsHook,
+    SummaryAtEndHook=evaluation.SummaryAtEndHook,
     multiply_gradients=slim_stages.multiply_gradients,
     assign_moving_average=assign_moving_average,
     sgdr_decay=sgdr_decay,

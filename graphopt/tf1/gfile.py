@@ -26,7 +26,8 @@ def GFile(name: Any, mode: str = "r") -> Any:
 
     >>> with tf.gfile.GFile("notes.txt", "w") as f:
     ...     _ = f.write("hello")
-    >>> tf.gfile.GFile("notes.txt").read()
+    >>> with tf.gfile.GFile("notes.txt") as f:
+    ...     f.read()
     'hello'
     """
     try:

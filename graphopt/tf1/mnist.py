@@ -263,7 +263,7 @@ def read_idx(path: Any, rank: int) -> Array:
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != _UNSIGNED_BYTES or data[3] != rank:
         wanted = f"00 00 {_UNSIGNED_BYTES:02x} {rank:02x}"
         raise ArgumentError(
-            f"{path} is no idx file of bytes with {rank} dimensions: it begins with {data[:4].hex(' ')}, not with {wanted}."
+            f"{path} is no idx file of bytes with {rank} dimensions: it begins with {data[:4].hex(' ') or 'nothing'}, not with {wanted}."
         )
     header = 4 + 4 * rank
     shape = np.frombuffer(data[4:header].ljust(4 * rank, b"\0"), ">u4").astype(np.int64)

@@ -56,10 +56,13 @@ from graphopt.train.global_step import get_global_step as get_global_step
 from graphopt.train.global_step import get_or_create_global_step as get_or_create_global_step
 from graphopt.train.optimize_loss import optimize_loss as optimize_loss
 from graphopt.train.slim_stages import add_slim_gradients_summaries, clip_gradient_norms, multiply_gradients
+from graphopt.train.slim_train import slim_train, train_step
 
 learning = SimpleNamespace(
     add_gradients_summaries=add_slim_gradients_summaries,
     clip_gradient_norms=clip_gradient_norms,
     create_train_op=create_slim_train_op,
     multiply_gradients=multiply_gradients,
+    train=slim_train,
+    train_step=train_step,
 )

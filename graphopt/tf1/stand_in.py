@@ -16,8 +16,13 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from graphopt import errors
 from graphopt.errors import GraphStateError, MissingModuleError, MissingNameError
 from graphopt.tf1.python_modules import MODULES, Namespace
+from graphopt.train import stages
+
+# The modules of graphopt outside of this package that are public namespaces.
+_OTHER_NAMESPACES = (errors, stages)
 
 # The packages stood in for, and where their names are.
 _PACKAGES = {"tensorflow": "", "tf_slim": "contrib.slim"}
@@ -143,9 +148,18 @@ def _path_of(fullname: str) -> str:
 
 def _namespaces(path: str) -> list[Namespace]:
     """Return where the names of a module are, in the order in which they are asked."""
-    places = MODULES.get(path, (path,))
-    found = [_walk(place) if isinstance(place, str) else place for place in places]
+    if path in MODULES:
+        found = [_walk(place) if isinstance(place, str) else place for place in MODULES[path]]
+    else:
+        above, _, last = path.rpartition(".")
+        found = [_public_namespace(namespace, last) for namespace in _namespaces(above)]
     return [namespace for namespace in found if namespace is not None]
+
+
+def _public_namespace(namespace: Namespace, name: str) -> Namespace | None:
+    """Return the namespace of that name in another, or None."""
+    value = vars(namespace).get(name)
+    return value if isinstance(value, Namespace) and not _is_private_import(namespace, name) else None
 
 
 def _walk(path: str) -> Namespace | None:
@@ -189,11 +203,14 @@ def _look_up(module: str, name: str) -> Any:
 
 
 def _is_private_import(namespace: Namespace, name: str) -> bool:
-    """Tell whether a name of a module is one of Python or NumPy that the module imported for its own use."""
+    """Tell whether a name of a module is something that the module imported or made for its own use."""
     value = vars(namespace)[name]
-    if not isinstance(namespace, ModuleType) or not isinstance(value, ModuleType):
+    if name.startswith("_"):
         return name.startswith("__") and name != "__version__"
-    return value.__name__.partition(".")[0] != __name__.partition(".")[0]
+    if not isinstance(namespace, ModuleType) or not isinstance(value, ModuleType):
+        return False
+    is_namespace = value.__name__.startswith(f"{__name__.rpartition('.')[0]}.") and not name.startswith("contrib_")
+    return not is_namespace and value not in _OTHER_NAMESPACES
 
 
 def _names_of(module: str) -> set[str]:

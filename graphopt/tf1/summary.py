@@ -1,9 +1,35 @@
 """`tf.summary` with TensorFlow 1's names."""
 
+from graphopt.graph.graph_def import GraphDef as GraphDef
+from graphopt.graph.graph_def import MetaGraphDef as MetaGraphDef
+from graphopt.graph.graph_def import NodeDef as NodeDef
+from graphopt.graph.summaries import audio as audio
+from graphopt.graph.summaries import get_summary_description as get_summary_description
 from graphopt.graph.summaries import histogram as histogram
+from graphopt.graph.summaries import image as image
 from graphopt.graph.summaries import merge as merge
 from graphopt.graph.summaries import merge_all as merge_all
 from graphopt.graph.summaries import scalar as scalar
+from graphopt.graph.summaries import tensor_summary as tensor_summary
+from graphopt.graph.summaries import text as text
+from graphopt.graph.summary_cadence import Cadence as Cadence
+from graphopt.graph.summary_cadence import LoggingBudget as LoggingBudget
+from graphopt.graph.summary_cadence import due_summaries as due_summaries
+from graphopt.ops.summary_proto import HistogramProto as HistogramProto
 from graphopt.ops.summary_proto import Summary as Summary
-from graphopt.summary.writer import FileWriter as FileWriter
-from graphopt.summary.writer import FileWriterCache as FileWriterCache
+from graphopt.ops.summary_tensor import SummaryDescription as SummaryDescription
+from graphopt.ops.summary_tensor import SummaryMetadata as SummaryMetadata
+from graphopt.ops.summary_tensor import TensorProto as TensorProto
+from graphopt.summary import Event as Event
+from graphopt.summary import FileWriter as FileWriter
+from graphopt.summary import FileWriterCache as FileWriterCache
+from graphopt.summary import JSONLinesWriter as JSONLinesWriter
+from graphopt.summary import LogData as LogData
+from graphopt.summary import LogMessage as LogMessage
+from graphopt.summary import MlflowSink as MlflowSink
+from graphopt.summary import SessionLog as SessionLog
+from graphopt.summary import Sink as Sink
+from graphopt.summary import TaggedRunMetadata as TaggedRunMetadata
+from graphopt.summary import Tee as Tee
+from graphopt.summary import WandbSink as WandbSink
+from graphopt.summary import read as read

@@ -32,12 +32,15 @@ from graphopt.train.global_step import get_or_create_global_step as get_or_creat
 from graphopt.train.global_step import global_step as global_step
 from graphopt.train.hooks.checkpoint import CheckpointSaverHook as CheckpointSaverHook
 from graphopt.train.hooks.checkpoint import CheckpointSaverListener as CheckpointSaverListener
+from graphopt.train.hooks.diagnosis import NonFiniteReport as NonFiniteReport
 from graphopt.train.hooks.feeding import FeedFnHook as FeedFnHook
 from graphopt.train.hooks.feeding import FinalOpsHook as FinalOpsHook
 from graphopt.train.hooks.logging_hooks import LoggingTensorHook as LoggingTensorHook
 from graphopt.train.hooks.logging_hooks import StepCounterHook as StepCounterHook
 from graphopt.train.hooks.nan import NanLossDuringTrainingError as NanLossDuringTrainingError
 from graphopt.train.hooks.nan import NanTensorHook as NanTensorHook
+from graphopt.train.hooks.non_finite import NonFiniteError as NonFiniteError
+from graphopt.train.hooks.non_finite import NonFiniteHook as NonFiniteHook
 from graphopt.train.hooks.on_error import OnErrorHook as OnErrorHook
 from graphopt.train.hooks.profiler import ProfilerHook as ProfilerHook
 from graphopt.train.hooks.progress import ProgressBarHook as ProgressBarHook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +60,10 @@ def to_optimizer(optimizer: Any, rate: Any, *, has_rate: bool) -> Any:
         if rate is None:
             raise ArgumentError(f"Learning rate is None, but should be specified if optimizer is string ({optimizer}).")
         if optimizer not in OPTIMIZER_CLS_NAMES:
-            raise ArgumentError(f"Optimizer name should be one of [{', '.join(OPTIMIZER_CLS_NAMES)}], you provided {optimizer}.")
+            by_lower_case = {name.lower(): name for name in OPTIMIZER_CLS_NAMES}
+            near = difflib.get_close_matches(optimizer.lower(), by_lower_case, n=1)
+            hint = f" Did you mean {by_lower_case[near[0]]!r}?" if near else ""
+            raise ArgumentError(f"Optimizer name should be one of [{', '.join(OPTIMIZER_CLS_NAMES)}], you provided {optimizer}.{hint}")
         return OPTIMIZER_CLS_NAMES[optimizer](learning_rate=rate)
     if isinstance(optimizer, type) and is_optimizer(optimizer):
         if rate is None:

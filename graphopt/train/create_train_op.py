@@ -11,12 +11,15 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.operation import Operation, Tensor, user_location
 from graphopt.graph.scopes import name_scope
-from graphopt.graph.training_info import SummaryInfo, TrainingOpInfo, VariableInfo, record_training_op
+from graphopt.graph.training_info import SummaryInfo
 from graphopt.graph.variables import group, trainable_variables, with_dependencies
 from graphopt.ops.control import check_numerics as checked_numerics
 from graphopt.train.global_step import get_or_create_global_step
 from graphopt.train.optimizers import Optimizer
 from graphopt.train.slim_stages import Pairs, PairStage, Transform, add_gradients_summaries, clip_stage, multiplier_stage, transform_stage
+from graphopt.train.stages.stage import Step
+from graphopt.train.step_summaries import StepSummaries
+from graphopt.train.training_op import Assembly, TrainingOp, describe, values_before
 
 _LOG = logging.getLogger("graphopt")
 
@@ -36,7 +39,7 @@ def create_train_op(
     aggregation_method: int | None = None,
     colocate_gradients_with_ops: bool = False,
     check_numerics: bool = True,
-) -> Tensor:
+) -> TrainingOp:
     """Return a training op: a tensor that gives the loss and, when it is run, makes one step.
 
     In this order: update ops, gradients, `transform_grads_fn`, summaries, update, global step. A loss that is NaN or infinite raises, and
@@ -89,7 +92,7 @@ def create_slim_train_op(
     colocate_gradients_with_ops: bool = False,
     gradient_multipliers: Mapping[Any, Any] | None = None,
     check_numerics: bool = True,
-) -> Tensor:
+) -> TrainingOp:
     """Return a training op: a tensor that gives the loss and, when it is run, makes one step.
 
     In this order: update ops, gradients, multipliers, clipping of each gradient by its own norm, summaries, update, global step.
@@ -151,7 +154,7 @@ def _gradient_options(gate_gradients: int, aggregation_method: int | None, coloc
     }
 
 
-def _create(total_loss: Any, given: _Arguments, stages: list[PairStage], gradient_options: dict[str, Any]) -> Tensor:
+def _create(total_loss: Any, given: _Arguments, stages: list[PairStage], gradient_options: dict[str, Any]) -> TrainingOp:
     location = user_location()
     _check_optimizer(given.optimizer)
     global_step = _to_step(given.global_step)
@@ -161,6 +164,7 @@ def _create(total_loss: Any, given: _Arguments, stages: list[PairStage], gradien
         loss = with_dependencies([group(*operations, name="update_barrier")], loss)
     variables = _checked_variables(given.variables_to_train)
     computed = given.optimizer.compute_gradients(loss, variables, **gradient_options)
+    before = values_before(computed)
     pairs = computed
     for stage in stages:
         pairs = stage(pairs)
@@ -172,28 +176,24 @@ def _create(total_loss: Any, given: _Arguments, stages: list[PairStage], gradien
     collected = get_default_graph().root.get_collection_ref(GraphKeys.TRAIN_OP)
     if train_op not in collected:
         collected.append(train_op)
-    record_training_op(
-        TrainingOpInfo(
-            name="train_op",
-            train_op=train_op,
-            loss=loss,
-            apply_op=apply_op,
-            global_step=global_step,
-            increments_global_step=global_step is not None,
-            given_learning_rate=None,
-            learning_rate=None,
-            decay=None,
-            optimizer=given.optimizer,
-            hyper_parameters=given.optimizer.hyper_parameters,
-            stages=tuple(stage.info for stage in stages),
-            variables=tuple(_variable_info(given.optimizer, dict((v, g) for g, v in computed), g, v) for g, v in pairs),
-            optimizer_variables=tuple(given.optimizer._non_slot_variables()),
-            summaries=tuple(summaries),
-            update_ops=tuple(operations),
-            location=location,
-        )
+    with Step(global_step=global_step) as step:
+        assembly = Assembly(loss, given.optimizer, global_step, True, StepSummaries(()), step)
+    assembly.computed, assembly.pairs, assembly.stages = computed, pairs, [stage.info for stage in stages]
+    assembly.clipped_from = computed
+    assembly.summaries.recorded.extend(summaries)
+    return describe(
+        assembly,
+        train_op,
+        apply_op,
+        before,
+        None,
+        name="train_op",
+        location=location,
+        update_ops=operations,
+        given_rate=None,
+        rate=None,
+        decay=None,
     )
-    return train_op
 
 
 def _check_optimizer(optimizer: Any) -> None:
@@ -248,8 +248,3 @@ def _summarized(pairs: Pairs) -> list[SummaryInfo]:
     return [
         SummaryInfo(summary, summary.op.attributes.get("tag", summary.op.name), "after the stages, before the update") for summary in made
     ]
-
-
-def _variable_info(optimizer: Optimizer, computed: Mapping[Any, Any], gradient: Any, v: Any) -> VariableInfo:
-    found = {name: optimizer.get_slot(v, name) for name in optimizer.get_slot_names()}
-    return VariableInfo(v, computed.get(v), gradient, {name: slot for name, slot in found.items() if slot is not None})

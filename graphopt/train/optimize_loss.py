@@ -28,6 +28,7 @@ from graphopt.train.training_op import (
     describe,
     has_rate,
     rate_of,
+    rate_type,
     update_operations,
     values_before,
 )
@@ -147,7 +148,7 @@ def _given_rate(learning_rate: Any, global_step: Any, dtype: DType) -> tuple[Any
     """Return the learning rate as a tensor or variable, or None, and as a hyper-parameter."""
     if callable(learning_rate) and not hasattr(learning_rate, "builder"):
         made = hyper_parameter(learning_rate, "learning_rate", step=global_step, allowed=NON_NEGATIVE)
-        return made.in_type(dtype), made
+        return made.in_type(rate_type(dtype)), made
     given = learning_rate_tensor(learning_rate)
     return given, None if given is None else hyper_parameter(given, "learning_rate", allowed=NON_NEGATIVE)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graphopt import dtypes
+from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
@@ -189,7 +191,7 @@ def training_op(
         given = None
         if learning_rate is not None:
             given = hyper_parameter(learning_rate, "learning_rate", step=global_step, allowed=NON_NEGATIVE)
-        rate = None if given is None else given.in_type(loss.dtype)
+        rate = None if given is None else given.in_type(rate_type(loss.dtype))
         chosen = to_optimizer(optimizer, rate, has_rate=given is not None)
         recorder = StepSummaries(summaries)
         with Step(global_step=global_step, learning_rate=lambda: rate_of(chosen, given, global_step, chosen is optimizer)) as step:
@@ -231,6 +233,11 @@ def rate_of(optimizer: Any, given: HyperParameter | None, global_step: Any, is_o
     if has_rate(optimizer):
         return optimizer.hyper.parameters["learning_rate"].tensor
     return None if given is None else given.tensor
+
+
+def rate_type(dtype: DType) -> DType:
+    """Return the element type in which users' functions get a learning rate: the loss's, but not half precision, which would round it."""
+    return dtypes.float32 if dtype.size < 4 else dtype
 
 
 def has_rate(optimizer: Any) -> bool:

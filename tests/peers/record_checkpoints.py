@@ -1,26 +1,33 @@
-"""Record checkpoints that TensorFlow writes, with what it makes of them when training goes on.
+"""Record checkpoints that TensorFlow writes, with what it makes of them when training goes on, for `test_checkpoints_agree.py`.
 
-    TENSORFLOW/bin/python tests/peers/record_checkpoints.py
+Needs an environment of its own (graphopt is not imported); it writes the files of ``checkpoints/`` beside this file:
 
-writes the files of ``tests/peers/checkpoints/``: ``types`` has every element type, ``adam`` is a model in training, ``parts`` holds what
+    python -m pip install tensorflow-cpu==2.21.0
+    python tests/peers/record_checkpoints.py
+
+Of them ``types`` has every element type, ``adam`` is a model in training, ``parts`` holds what
 graphopt refuses, ``first_format`` is a checkpoint V1; ``state`` is a state file with names that need escapes. ``expected.json`` has the
 weights after TensorFlow went on from ``adam``.
 """
 
+from __future__ import annotations
+
+import importlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).parent / "checkpoints"
 STEPS = 4
-AWKWARD_PATHS = ["runs/höhe 1-3", 'a"b\\c\td\'e-4']
+AWKWARD_PATHS = ["runs/höhe 1-3", "a\"b\\c\td'e-4"]
 
 
-def typed_values() -> dict[str, object]:
+def typed_values() -> dict[str, Any]:
     """Return a value of each kind by the name of its variable."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         f"types/{name}": np.array([[0, 1, 2], [3, 4, 100]]).astype(name)
         for name in ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     }
@@ -38,7 +45,7 @@ def batch(step: int) -> np.ndarray:
     return np.random.RandomState(step).normal(size=(8, 3)).astype(np.float32)
 
 
-def build(tf: object) -> tuple[object, object]:
+def build(tf: Any) -> tuple[Any, Any]:
     """Record a model and its training op; return the placeholder and the op."""
     random = np.random.RandomState(42)
     x = tf.placeholder(tf.float32, [None, 3], name="x")
@@ -49,7 +56,7 @@ def build(tf: object) -> tuple[object, object]:
     return x, tf.train.AdamOptimizer(0.05).minimize(loss, global_step=step)
 
 
-def _record_types(tf: object) -> None:
+def _record_types(tf: Any) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         for name, value in typed_values().items():
             tf.get_variable(name, initializer=tf.constant(value), use_resource=False)
@@ -57,7 +64,7 @@ def _record_types(tf: object) -> None:
         tf.train.Saver().save(session, str(HERE / "types"), write_meta_graph=False, write_state=False)
 
 
-def _record_adam(tf: object) -> dict[str, list[object]]:
+def _record_adam(tf: Any) -> dict[str, Any]:
     with tf.Graph().as_default(), tf.Session() as session:
         x, train = build(tf)
         session.run(tf.global_variables_initializer())
@@ -69,7 +76,7 @@ def _record_adam(tf: object) -> dict[str, list[object]]:
         return {v.op.name: session.run(v).tolist() for v in tf.global_variables()}
 
 
-def _record_refused(tf: object) -> None:
+def _record_refused(tf: Any) -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("whole", initializer=np.float32([1.0, 2.0]))
         tf.get_variable("brain", initializer=tf.constant([1.0, 2.0], tf.bfloat16))
@@ -85,8 +92,7 @@ def _record_refused(tf: object) -> None:
 
 def main() -> None:
     """Write all files."""
-    import tensorflow.compat.v1 as tf  # noqa: PLC0415  (only here: the tests read this module's values without TensorFlow)
-
+    tf = importlib.import_module("tensorflow").compat.v1
     tf.disable_eager_execution()
     tf.disable_resource_variables()
     HERE.mkdir(exist_ok=True)

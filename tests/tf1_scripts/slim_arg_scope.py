@@ -6,12 +6,15 @@ import tensorflow.contrib.slim as slim
 
 
 def inference(images, is_training=True):
-    with slim.arg_scope(
-        [slim.conv2d, slim.fully_connected],
-        activation_fn=tf.nn.relu,
-        weights_initializer=tf.truncated_normal_initializer(0.0, 0.1),
-        weights_regularizer=slim.l2_regularizer(0.0005),
-    ), slim.arg_scope([slim.batch_norm, slim.dropout], is_training=is_training):
+    with (
+        slim.arg_scope(
+            [slim.conv2d, slim.fully_connected],
+            activation_fn=tf.nn.relu,
+            weights_initializer=tf.truncated_normal_initializer(0.0, 0.1),
+            weights_regularizer=slim.l2_regularizer(0.0005),
+        ),
+        slim.arg_scope([slim.batch_norm, slim.dropout], is_training=is_training),
+    ):
         net = slim.repeat(images, 2, slim.conv2d, 8, [3, 3], scope="conv1")
         net = slim.max_pool2d(net, [2, 2], scope="pool1")
         net = slim.batch_norm(net, decay=0.9)

@@ -18,7 +18,7 @@ TENSORFLOW = {
     "softmax_regression": [1.0479443, 0.1113584, 0.0552112],
     "convnet": [2.3290591, 2.2184625, 1.5400896],
     "lstm": [0.6893109, 0.6843110, 0.6760032, 0.6620566],
-    "word2vec": [],
+    "word2vec": [2.07613, 1.44025, 1.41422],
     "gan": [1.2586534, 0.7150441, 1.6871451, 0.7577407, 1.2031302, 1.4904299, 1.2999982, 0.7103778],
     "dqn": [2.1670940, 0.6459863, 1.0325048],
     "flags_app": [0.5053611],
@@ -75,7 +75,7 @@ def test_script(script: str, mnist: Path, tmp_path: Path) -> None:
 def test_flags_of_a_script() -> None:
     result = run("flags_app", "--optimizer=adagrad", "--max_steps", "5", "--verbose", "more")
     assert result.returncode == 0, result.stderr
-    assert losses(result.stdout) == [pytest.approx(0.0)] or losses(result.stdout)[0] < 0.65
+    assert losses(result.stdout) == [pytest.approx(0.5803996, rel=1e-6)]
     assert "arguments ['more']" in result.stdout
     assert "INFO:graphopt:optimizer adagrad" in result.stderr
 

@@ -5,9 +5,8 @@ Members are ``variables/<name>.npy`` and ``graphopt.json``, the manifest. What a
 
 from __future__ import annotations
 
-import ast
-import io
 import json
+import math
 import os
 import struct
 import zipfile
@@ -30,6 +29,8 @@ _FOLDER = "variables/"
 _CHUNK = 1 << 22
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _NPY_START = struct.Struct("<8sH")
+_NPY_MAGIC = b"\x93NUMPY\x01\x00"
+_NPY_ALIGNMENT = 64
 # What says nothing and is the same in every member; a byte flipped there is noticed too.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o600 << 16
@@ -53,7 +54,8 @@ def write_archive(file: BinaryIO, manifest: Mapping[str, Any], variables: Mappin
         _write_member(archive, MANIFEST, json.dumps(whole, indent=1).encode(), None)
         for name, (dtype, value) in variables.items():
             array = np.ascontiguousarray(packed_strings(value) if dtype is dtypes.string else value)
-            _write_member(archive, f"{_FOLDER}{name}.npy", _npy_header(array, np.shape(value), dtype), array)
+            shape = array.shape if dtype is dtypes.string else np.shape(value)
+            _write_member(archive, f"{_FOLDER}{name}.npy", _npy_header(array.dtype.str, shape), array)
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, start: bytes, array: Any) -> None:
@@ -68,11 +70,11 @@ def _write_member(archive: zipfile.ZipFile, name: str, start: bytes, array: Any)
                 member.write(content[at : at + _CHUNK])
 
 
-def _npy_header(array: Any, shape: tuple[int, ...], dtype: DType) -> bytes:
-    buffer = io.BytesIO()
-    kept = array.shape if dtype is dtypes.string else shape
-    np.lib.format.write_array_header_1_0(buffer, {"descr": array.dtype.str, "fortran_order": False, "shape": kept})
-    return buffer.getvalue()
+def _npy_header(kind: str, shape: tuple[int, ...]) -> bytes:
+    """Return how a file of NumPy's begins: always the same for one type and shape, so that it can be compared."""
+    text = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+    text += " " * (-(_NPY_START.size + len(text) + 1) % _NPY_ALIGNMENT) + "\n"
+    return _NPY_START.pack(_NPY_MAGIC, len(text)) + text.encode("ascii")
 
 
 def packed_strings(value: Any) -> Any:
@@ -86,8 +88,8 @@ def unpacked_strings(packed: Any, shape: tuple[int, ...]) -> Any:
     """Return the array of strings that `packed_strings` packed; a ValueError when they don't fill it."""
     count = int(np.prod(shape, dtype=np.int64))
     content = packed.tobytes()
-    lengths = np.frombuffer(content[: 8 * count], "<i8")
-    if len(lengths) != count or lengths.sum() + 8 * count != len(content) or (count and lengths.min() < 0):
+    lengths = np.frombuffer(content, "<i8", count) if 8 * count <= len(content) else np.array([-1])
+    if (lengths < 0).any() or lengths.sum() + 8 * count != len(content):
         raise ValueError("the strings' lengths don't fit")
     ends = 8 * count + np.cumsum(lengths)
     result = np.empty(count, object)
@@ -182,7 +184,7 @@ class Archive:
         try:
             with open(self.path, "rb") as file:
                 array = self._read_array(file, info, dtype, shape)
-            return unpacked_strings(array, shape) if dtype is dtypes.string else array if shape else array[()]
+            return (unpacked_strings(array, shape) if dtype is dtypes.string else array)[()]
         except OSError as error:
             raise system_error(error, self.path, "reading") from error
         except _READING_ERRORS as error:
@@ -190,25 +192,22 @@ class Archive:
 
     def _read_array(self, file: BinaryIO, info: zipfile.ZipInfo, dtype: DType, shape: tuple[int, ...]) -> Any:
         size = self._begin(file, info)
-        start = file.read(_NPY_START.size)
-        magic, length = _NPY_START.unpack(start)
-        if magic != b"\x93NUMPY\x01\x00" or length > size:
-            raise ValueError("it does not begin as an array does")
-        header = file.read(length)
-        described = ast.literal_eval(header.decode("latin-1"))
-        rest = size - len(start) - length
-        kind, wanted = ("|u1", (rest,)) if dtype is dtypes.string else (dtype.np.str, shape)
-        if (described["descr"], described["shape"], described["fortran_order"]) != (kind, wanted, False):
-            raise ValueError(f"it holds {described}, and the manifest says {dtype.name} {list(shape)}")
-        if rest != np.dtype(kind).itemsize * int(np.prod(wanted, dtype=np.int64)):
-            raise ValueError(f"it has {rest} bytes, not those of shape {list(wanted)}")
-        array = np.empty(wanted, kind)
-        self._fill(file, info, array.reshape(-1).view(np.uint8), zlib.crc32(header, zlib.crc32(start)))
+        kind = np.dtype(np.uint8) if dtype is dtypes.string else dtype.np
+        if dtype is dtypes.string:
+            shape = (max(0, size - len(_npy_header(kind.str, (size,)))),)
+        expected = _npy_header(kind.str, shape)
+        start = file.read(len(expected))
+        if start != expected:
+            raise ValueError(f"it does not begin as an array of {dtype.name} {list(shape)} does")
+        if size - len(start) != kind.itemsize * math.prod(shape):
+            raise ValueError(f"it has {size - len(start)} bytes, not those of shape {list(shape)}")
+        array = np.empty(shape, kind)
+        self._fill(file, info, array.reshape(-1).view(np.uint8), zlib.crc32(start))
         return array
 
     def _begin(self, file: BinaryIO, info: zipfile.ZipInfo) -> int:
         """Go to where a member's content begins, and return how many bytes it has."""
-        file.seek(info.header_offset)
+        file.seek(max(0, info.header_offset))
         header = file.read(30)
         name = info.orig_filename.encode("utf-8")
         if len(header) == 30:

@@ -34,6 +34,11 @@ class Retention:
         """The prefixes, from the oldest to the newest."""
         return [path for path, _ in self.kept]
 
+    @property
+    def dropped_paths(self) -> list[str]:
+        """The prefixes of what is too much, from the oldest to the newest."""
+        return [path for path, _ in self._dropped]
+
     def add(self, path: str) -> None:
         """Enter a checkpoint that was written as the newest."""
         if not self._max_to_keep:

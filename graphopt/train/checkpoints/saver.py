@@ -218,11 +218,14 @@ class Saver:
         if listing is not None:
             latest_filename, meta_graph_suffix = listing
             self._retention.add(prefix)
-            self._write_state(os.path.dirname(prefix), prefix, latest_filename)
-            self._retention.delete_old(meta_graph_suffix)
+            # A file to be deleted stays in the list until it is, so that a process that goes on from here knows of it.
+            if self._retention.dropped_paths:
+                self._write_state(prefix, [*self._retention.dropped_paths, *self._retention.paths], latest_filename)
+                self._retention.delete_old(meta_graph_suffix)
+            self._write_state(prefix, self._retention.paths, latest_filename)
 
-    def _write_state(self, folder: str, prefix: str, latest_filename: str | None) -> None:
-        paths = self._retention.paths
+    def _write_state(self, prefix: str, paths: list[str], latest_filename: str | None) -> None:
+        folder = os.path.dirname(prefix)
         make = relative_state if self._save_relative_paths else generate_checkpoint_state_proto
         state = make(folder, prefix, paths)
         self._notice_others(state_path(folder, latest_filename), state)

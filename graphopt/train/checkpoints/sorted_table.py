@@ -32,7 +32,8 @@ def read_table(file: str, content: bytes) -> dict[bytes, bytes]:
         raise damaged(file, "footer", "it does not end as a sorted table does; it is cut off, or a file of something else")
     try:
         footer = content[-_FOOTER_SIZE:]
-        _, _, at = _handle(footer, 0)
+        offset, size, at = _handle(footer, 0)
+        _block(file, content, offset, size)  # statistics, which are only checked
         offset, size, _ = _handle(footer, at)
         entries: dict[bytes, bytes] = {}
         for _, value in _entries(_block(file, content, offset, size)):

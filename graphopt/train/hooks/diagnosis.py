@@ -57,7 +57,7 @@ class NonFiniteReport:
 
     def __str__(self) -> str:
         when = "" if self.step is None else f"Step {self.step}: "
-        lines = [f"{when}{self.seen_in} is not finite."]
+        lines = [f"{when}{self.seen_in.name} {self.seen_in.type} is not finite: {self.seen_in.described}."]
         if self.operation is not None:
             what = f"'{self.operation.name}' ({self.operation.type}, {self.phase})"
             of = "" if self.forward is None else f", the gradient of '{self.forward.name}'"
@@ -125,8 +125,8 @@ class _TolerantRun(RecordedRun):
         return self._values.get(tensor)
 
 
-def diagnose(rerun: Rerun, watched: Sequence[Tensor], loss: Tensor | None, step: int | None) -> NonFiniteReport | None:
-    """Return where the first number that is not finite comes from; None when all watched tensors are finite.
+def diagnose(rerun: Rerun, watched: Sequence[Tensor], loss: Tensor | None, step: int | None) -> NonFiniteReport:
+    """Return where the first number that is not finite comes from.
 
     Args:
       rerun: the step, run again. watched: the tensors that have to be finite, the loss first.
@@ -134,14 +134,14 @@ def diagnose(rerun: Rerun, watched: Sequence[Tensor], loss: Tensor | None, step:
     """
     seen = next((tensor for tensor in watched if rerun.has(tensor) and not is_finite(rerun.value(tensor))), None)
     if seen is None:
-        return None
+        return NonFiniteReport(step, ValueRange.of(watched[0], rerun.value(watched[0])), None, None, "forward", None, None, (), (), None)
     culprit, source = _trace(rerun, seen)
     at = ValueRange.of(seen, rerun.value(seen))
     if culprit is None:
         operation = None if source is None else source.op
         shown = None if source is None else ValueRange.of(source, rerun.value(source))
-        return NonFiniteReport(step, at, None, shown, "forward", operation and operation.location, None, (), (), None)
-    forward = _forward_of(culprit)
+        return NonFiniteReport(step, at, None, shown, "forward", None if operation is None else operation.location, None, (), (), None)
+    forward = forward_of(culprit)
     return NonFiniteReport(
         step,
         at,
@@ -173,12 +173,17 @@ def _trace(rerun: Rerun, tensor: Tensor) -> tuple[Operation | None, Tensor | Non
 def _phase(operation: Operation, loss: Tensor | None, watched: Sequence[Tensor]) -> str:
     if loss is not None and operation in set(needed_operations([loss], ())):
         return "forward"
-    if not any(_STARTS_BACKWARD.search(op.name) for op in needed_operations([operation], ())):
+    if not any(starts_backward(op) for op in needed_operations([operation], ())):
         return "forward"
     return "backward" if operation in set(needed_operations(watched, ())) else "update"
 
 
-def _forward_of(operation: Operation) -> Operation | None:
+def starts_backward(operation: Operation) -> bool:
+    """Return whether an operation is where `tf.gradients` begins."""
+    return _STARTS_BACKWARD.search(operation.name) is not None
+
+
+def forward_of(operation: Operation) -> Operation | None:
     """Return the operation whose gradient an operation belongs to, by its name."""
     found = _GRADIENT_OF.search(operation.name)
     if found is None:

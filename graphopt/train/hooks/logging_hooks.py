@@ -17,6 +17,7 @@ from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
 
 _LOG = logging.getLogger("graphopt")
+_STILL_RUNS = 20
 
 
 class LoggingTensorHook(SessionRunHook):
@@ -125,7 +126,9 @@ class StepCounterHook(SessionRunHook):
         self._timer = SecondOrStepTimer(every_steps=every_n_steps, every_secs=every_n_secs)
         self._summary_writer = summary_writer
         self._output_dir = output_dir
-        self._last_step: int | None = None
+        self._last_step: Any = None
+        self._still = 0
+        self._has_warned = False
 
     def begin(self) -> None:
         """Find the global step and the writer."""
@@ -144,18 +147,21 @@ class StepCounterHook(SessionRunHook):
         step = run_values.results
         if self._timer.should_trigger_for_step(step):
             self._measure(int(step))
-        elif self._last_step is not None and step == self._last_step and self._first_run_stood_still:
-            self._first_run_stood_still = False
+        self._notice_standstill(step)
+        self._last_step = step
+
+    def _notice_standstill(self, step: Any) -> None:
+        """Warn, once, when many runs in a row have not counted a step."""
+        self._still = self._still + 1 if step == self._last_step else 0
+        if self._still == _STILL_RUNS and not self._has_warned:
+            self._has_warned = True
             _LOG.warning(
-                "It seems that global step (%s) has not been increased. Current value (could be stable): %s vs previous value: %s. "
+                "It seems that global step (%s) has not been increased: it was %s in %d runs in a row. "
                 "Increase it by passing it to Optimizer.apply_gradients or Optimizer.minimize.",
                 self._tag.removesuffix("/sec"),
                 step,
-                self._last_step,
+                _STILL_RUNS + 1,
             )
-        self._last_step = step
-
-    _first_run_stood_still = True
 
     def _measure(self, step: int) -> None:
         seconds, steps = self._timer.update_last_triggered_step(step)

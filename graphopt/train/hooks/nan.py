@@ -34,8 +34,9 @@ class NanTensorHook(SessionRunHook):
 
     Example:
       >>> x = tf.placeholder(tf.float32, [])
+      >>> y = x + 1.0
       >>> with tf.train.MonitoredSession(hooks=[tf.train.NanTensorHook(x, fail_on_nan_loss=False)]) as session:
-      ...     _ = session.run(x + 1.0, {x: np.nan})
+      ...     _ = session.run(y, {x: np.nan})
       ...     session.should_stop()
       True
     """

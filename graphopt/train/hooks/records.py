@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from graphopt.ops.summary_message import Field, Message
 
 START, STOP, CHECKPOINT = 1, 2, 3
 
 
-class SessionLog(NamedTuple):
-    """Something that happened to a session, with the fields of TensorFlow's protocol buffer of that name.
+class SessionLog(Message):
+    """Something that happened to a session, as TensorFlow's protocol buffer of that name.
 
-    Attributes:
-      status: START, STOP or CHECKPOINT. checkpoint_path: the checkpoint that was saved. msg: a remark.
+    Its `status` is START, STOP or CHECKPOINT; `checkpoint_path` is the checkpoint that was saved, `msg` a remark.
     """
 
-    status: int
-    checkpoint_path: str = ""
-    msg: str = ""
+    status = Field(1, "int")
+    checkpoint_path = Field(2, "string")
+    msg = Field(3, "string")

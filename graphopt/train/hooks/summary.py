@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from graphopt.errors import ArgumentError
-from graphopt.ops.summary import merge_summary
+from graphopt.ops.summary import merge_summary, scalar_summary
 from graphopt.ops.summary_proto import Summary
+from graphopt.ops.summary_wire import BYTES, FIXED32, key, to_float32, varint
 from graphopt.runtime.many_steps import SummaryOfValues
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.records import START, SessionLog
@@ -88,7 +91,7 @@ class SummarySaverHook(SessionRunHook):
         if self._is_due:
             self._timer.update_last_triggered_step(step)
             if values:
-                self._summary_writer.add_summary(self._sources.summary_of(values), int(step))
+                self._sources.write(self._summary_writer, values, int(step))
         self._next_step = step + 1
 
     def end(self, session: Any = None) -> None:
@@ -126,6 +129,16 @@ class SummarySources:
         at = {value: i for i, value in enumerate(self._numbers)}
         self._places = [[at[value] for value in scalar.values] for scalar in self._scalars]
         self.fetches: list[Any] = [*self._numbers, *others]
+        is_plain = bool(leaves) and not others and all(leaf.op.opdef is scalar_summary for leaf in leaves)
+        self._packed = PackedScalars([(leaf.op.attributes["tag"], at[leaf.op.inputs[0]]) for leaf in leaves]) if is_plain else None
+
+    def write(self, writer: Any, values: Sequence[Any], step: int) -> None:
+        """Write the summaries, made of the values of the fetches."""
+        add_serialized = getattr(writer, "add_serialized", None) if self._packed is not None else None
+        if add_serialized is None or self._packed is None:
+            writer.add_summary(self.summary_of(values), step)
+        else:
+            add_serialized(self._packed.of(values), step, time.time())
 
     def summary_of(self, values: Sequence[Any]) -> Summary:
         """Return the summaries as one, made of the values of the fetches."""
@@ -135,6 +148,44 @@ class SummarySources:
         for part in parts:
             whole.MergeFrom(part if isinstance(part, Summary) else Summary.FromString(part))
         return whole
+
+
+class PackedScalars:
+    """The bytes of a `Summary` of numbers: always the same but for the numbers, so that one call makes them.
+
+    Args:
+      scalars: pairs of a tag and the place of its number among the values.
+
+    Example:
+      >>> from graphopt.train.hooks.summary import PackedScalars
+      >>> tf.Summary.FromString(PackedScalars([("loss", 1)]).of([0.25, 0.5])).value[0].simple_value
+      0.5
+    """
+
+    def __init__(self, scalars: Sequence[tuple[str, int]]) -> None:
+        heads = [_head(tag) for tag, _ in scalars]
+        self._struct = struct.Struct("<" + "".join(f"{len(head)}sf" for head in heads))
+        self._heads = heads
+        self._places = [place for _, place in scalars]
+
+    def of(self, values: Sequence[Any]) -> bytes:
+        """Return the bytes for these values."""
+        fields: list[Any] = []
+        for head, place in zip(self._heads, self._places, strict=True):
+            fields.append(head)
+            fields.append(values[place])
+        try:
+            return self._struct.pack(*fields)
+        except OverflowError:
+            # More than a float32 can hold, as a float64 may be: it is infinite there.
+            return self._struct.pack(*[field if type(field) is bytes else to_float32(field) for field in fields])
+
+
+def _head(tag: str) -> bytes:
+    """Return what stands before a number: the keys and lengths of `Summary.value` and its tag, and the number's key."""
+    name = tag.encode()
+    inner = key(1, BYTES) + varint(len(name)) + name + key(2, FIXED32)
+    return key(1, BYTES) + varint(len(inner) + 4) + inner
 
 
 def _leaves(summary: Any) -> list[Any]:

@@ -58,16 +58,21 @@ class ValueRange:
         """Whether every number is finite."""
         return not (self.nan or self.infinite)
 
-    def __str__(self) -> str:
+    @property
+    def described(self) -> str:
+        """The values in words."""
         parts = []
+        if not self.is_finite:
+            parts.append(f"{self.nan} NaN and {self.infinite} infinite of {self.size}")
         if self.least is not None:
             parts.append(f"{'' if self.is_finite else 'others '}from {self.least:.6g} to {self.greatest:.6g}")
-        if not self.is_finite:
-            parts.insert(0, f"{self.nan} NaN and {self.infinite} infinite of {self.size}")
         if self.rows:
             shown = ", ".join(str(row) for row in self.rows[:_ROWS_SHOWN])
             parts.append(f"in rows {shown}{', ...' if len(self.rows) > _ROWS_SHOWN else ''} of the first axis")
-        return f"{self.name} {self.type}: {', '.join(parts) or 'no numbers'}"
+        return ", ".join(parts) or "no numbers"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}: {self.described}"
 
 
 def is_finite(value: Any) -> bool:

@@ -117,7 +117,7 @@ class Coordinator:
 
         Raises:
           RuntimeError: when a thread is still running afterwards. What a thread has reported.
-        """  # fmt: skip
+        """
         with self._lock:
             waited_for = self._threads | set(threads or ())
         _wait_for(waited_for, lambda: self.wait_for_stop(0.0), None)

@@ -79,7 +79,8 @@ class SessionManager:
           RuntimeError: when there is nothing to initialise with, or when that did not make the session ready.
           ValueError: when both a directory and a checkpoint are given.
         """
-        session, is_restored = self._restored(master, saver, checkpoint_dir, checkpoint_filename_with_path, wait_for_checkpoint, max_wait_secs, config)  # fmt: skip
+        patience = max_wait_secs if wait_for_checkpoint else 0.0
+        session, is_restored = self._restored(master, saver, checkpoint_dir, checkpoint_filename_with_path, patience, config)
         if not is_restored:
             if init_op is None and init_fn is None and self._local_init_op is None:
                 raise GraphStateError("Model is not initialized and no init_op or init_fn or local_init_op was given")
@@ -114,7 +115,8 @@ class SessionManager:
 
         The arguments are those of `prepare_session`.
         """
-        session, is_restored = self._restored(master, saver, checkpoint_dir, checkpoint_filename_with_path, wait_for_checkpoint, max_wait_secs, config)  # fmt: skip
+        patience = max_wait_secs if wait_for_checkpoint else 0.0
+        session, is_restored = self._restored(master, saver, checkpoint_dir, checkpoint_filename_with_path, patience, config)
         if not is_restored:
             return session, False
         source = checkpoint_dir or checkpoint_filename_with_path
@@ -155,9 +157,7 @@ class SessionManager:
                 raise DeadlineExceededError(None, None, f"Session was not ready after waiting {max_wait_secs:g} secs: {missing}")
             time.sleep(self._recovery_wait_secs)
 
-    def _restored(
-        self, master: str, saver: Any, directory: Any, filename: Any, wait_for_checkpoint: bool, max_wait_secs: float, config: Any
-    ) -> tuple[Session, bool]:
+    def _restored(self, master: str, saver: Any, directory: Any, filename: Any, patience: float, config: Any) -> tuple[Session, bool]:
         """Return a new session, and whether a checkpoint was restored into it."""
         if directory and filename:
             raise ArgumentError("Can not provide both checkpoint_dir and checkpoint_filename_with_path.")
@@ -169,7 +169,7 @@ class SessionManager:
             return session, True
         waited = 0.0
         while saver.restore_latest(session, directory) is None:
-            if not wait_for_checkpoint or waited >= max_wait_secs:
+            if waited >= patience:
                 return session, False
             _LOG.info("Waiting for checkpoint to be available.")
             time.sleep(self._recovery_wait_secs)

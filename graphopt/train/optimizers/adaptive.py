@@ -13,7 +13,7 @@ from graphopt.ops.elementwise import add, cast
 from graphopt.ops.update_rule import Rule
 from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.registry import registered
-from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
+from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot, check_start
 
 _RATE = Hyper("lr", "_learning_rate", "_learning_rate_tensor", "learning_rate", NON_NEGATIVE)
 _L1 = Hyper("l1", "_l1_regularization_strength", "_l1_regularization_strength_tensor", "l1_regularization_strength")
@@ -21,7 +21,8 @@ _L2 = Hyper("l2", "_l2_regularization_strength", "_l2_regularization_strength_te
 
 
 def _check_positive(name: str, value: float) -> None:
-    if value <= 0.0:
+    check_start(name, value)
+    if not value > 0.0:  # NaN, too
         raise ArgumentError(f"{name} must be positive: {value}")
 
 

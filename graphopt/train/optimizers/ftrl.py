@@ -9,7 +9,7 @@ from graphopt.ops import training
 from graphopt.ops.update_rule import Rule
 from graphopt.train.hyper import NON_NEGATIVE, check_learning_rate
 from graphopt.train.optimizers.registry import registered
-from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot
+from graphopt.train.optimizers.rule import Hyper, RuleOptimizer, Slot, check_start
 
 _SHRINKAGE = "_l2_shrinkage_regularization_strength"
 
@@ -58,6 +58,7 @@ class FtrlOptimizer(RuleOptimizer):
         l2_shrinkage_regularization_strength: Any = 0.0,
     ) -> None:
         super().__init__(use_locking, name)
+        check_start("initial_accumulator_value", initial_accumulator_value)
         _check_not_negative("initial_accumulator_value", initial_accumulator_value)
         if _is_number(learning_rate_power) and learning_rate_power > 0.0:
             raise ArgumentError(f"learning_rate_power {learning_rate_power:f} needs to be negative or zero")

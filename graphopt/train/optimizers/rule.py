@@ -5,12 +5,14 @@ A new optimizer of this kind is a rule in `ops/training.py` and a class that nam
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from graphopt import dtypes
 from graphopt.dtypes import DType
+from graphopt.errors import ArgumentTypeError
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.initializers import Constant
@@ -35,6 +37,12 @@ class Slot(NamedTuple):
     name: str
     start: float = 0.0
     scope: str | None = None
+
+
+def check_start(name: str, value: Any) -> None:
+    """Raise a TypeError unless what a slot starts from is a number: it is no hyper-parameter, which changes while running."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ArgumentTypeError(f"{name} is what slots start from, so it must be a number, got {value!r}.")
 
 
 class Hyper(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from graphopt import dtypes
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.indexed_slices import map_values
-from graphopt.graph.slots import create_zeros_slot
+from graphopt.graph.slots import create_own_zeros_slot
 from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import add, cast, divide, greater_equal, multiply, select, zeros_as
 from graphopt.train.hyper import Range, check_hyper
@@ -64,7 +64,7 @@ def _added(gradient: Any, variable: Any, complete: Any, inverse: Any) -> Any:
     if gradient is None:
         return None
     dtype = dtypes.float32 if variable.dtype.size < 4 else variable.dtype
-    total = create_zeros_slot(variable, "accumulated_gradient", dtype)
+    total = create_own_zeros_slot(variable, "accumulated_gradient", dtype)
     # No row is written where it stands: who fetches what comes after, without the step, must change nothing.
     now = add(total.value(), cast(to_dense(gradient, variable), dtype))
     assign(total, select(complete, zeros_as(now), now))

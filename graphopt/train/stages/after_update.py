@@ -7,12 +7,14 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from graphopt import dtypes
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.operation import Operation, default_session, user_location
-from graphopt.graph.slots import create_slot, create_zeros_slot
+from graphopt.graph.slots import create_own_slot, create_own_zeros_slot
 from graphopt.graph.variables import Variable, assign, group
-from graphopt.ops.elementwise import add, cast, divide, equal, floormod, greater, multiply, power, select, subtract, zeros_as
+from graphopt.ops.elementwise import add, cast, divide, equal, floormod, greater, multiply, select, subtract, zeros_as
 from graphopt.train.hyper import FRACTION, Range, check_hyper
 from graphopt.train.stages.multiply import fits
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
@@ -104,7 +106,7 @@ def look_ahead(every: Any = 6, slow_step: Any = 0.5) -> Stage:
         period = step.hyper("lookahead_every", every, _PERIOD).tensor
         part = step.hyper("lookahead_slow_step", slow_step, FRACTION)
         count = step.counter("lookahead_steps")
-        slow_weights = {v: create_slot(v, v.initialized_value(), "lookahead") for gradient, v in pairs if gradient is not None}
+        slow_weights = {v: create_own_slot(v, v.initialized_value(), "lookahead") for gradient, v in pairs if gradient is not None}
 
         def apply(_: Pairs) -> None:
             reached = add(count.value(), 1)
@@ -129,7 +131,7 @@ class MovingAverages(Stage):
       decay: between 0 and 1: a number, scalar tensor, schedule or callable.
       overwrite_every: every so many steps the averages become the weights, as Keras's `ema_overwrite_frequency` does; None for never.
       start: "weights": an average starts from the initial weights; "zeros": from 0, and what is read is debiased: divided by
-        ``1 - decayᵗ`` after `t` steps (and 0 before the first).
+        ``1 - decayᵗ`` after `t` steps, of a decay that changes by 1 minus the product of all (and 0 before the first).
       name: name of the averages' variables.
 
     Raises:
@@ -185,30 +187,28 @@ class MovingAverages(Stage):
 
     def _slot_of(self, variable: Any) -> Variable:
         if self._debiased:
-            slot: Variable = create_zeros_slot(variable, self._slot_name)
+            slot: Variable = create_own_zeros_slot(variable, self._slot_name)
         else:
-            slot = create_slot(variable, variable.initialized_value(), self._slot_name)
+            slot = create_own_slot(variable, variable.initialized_value(), self._slot_name)
         return slot
 
     def _record(self, decay: Any, every: Any, count: Variable) -> None:
         reached = add(count.value(), 1)
         assign(count, reached)
-        steps = cast(reached, dtypes.float64)
-        is_time = None if every is None else equal(floormod(steps, every.tensor), 0.0)
+        is_time = None if every is None else equal(floormod(cast(reached, dtypes.float64), every.tensor), 0.0)
+        weight = self._weight_after(decay) if self._debiased else None
         for v, average in self._averages.items():
             keep = decay.in_type(v.dtype)
             new = assign(average, add(multiply(average.value(), keep), multiply(v.value(), subtract(1, keep))))
             if is_time is not None:
-                assign(v, select(is_time, self._unbiased(new, decay, steps), v.value()))
-        now = cast(count.value(), dtypes.float64)
-        self._values = {v: self._unbiased(average.value(), decay, now) for v, average in self._averages.items()}
+                assign(v, select(is_time, _unbiased(new, weight), v.value()))
+        self._values = {v: _unbiased(average.value(), weight) for v, average in self._averages.items()}
 
-    def _unbiased(self, average: Any, decay: Any, steps: Any) -> Any:
-        if not self._debiased:
-            return average
-        weight = cast(subtract(1.0, power(decay.tensor, steps)), average.dtype)
-        is_known = greater(weight, zeros_as(weight))
-        return select(is_known, divide(average, weight), zeros_as(average))
+    def _weight_after(self, decay: Any) -> Any:
+        """Record how much weight the averages have by now, 1 minus the product of all decays; return it."""
+        product = Variable(np.float64(1.0), name="decay_product", trainable=False)
+        assign(product, multiply(product.value(), decay.tensor))
+        return subtract(1.0, product.value())
 
     def average(self, variable: Any) -> Any:
         """Return the average of a variable as a tensor, debiased if it starts from zeros; None for a variable without one."""
@@ -250,6 +250,15 @@ class MovingAverages(Stage):
         finally:
             for v, value in zip(self._values, weights, strict=True):
                 v.load(value, session)
+
+
+def _unbiased(average: Any, weight: Any) -> Any:
+    """Return an average divided by the weight that it has; as it is for None."""
+    if weight is None:
+        return average
+    own = cast(weight, average.dtype)
+    is_known = greater(own, zeros_as(own))
+    return select(is_known, divide(average, own), zeros_as(average))
 
 
 _NO_AVERAGES = "There are no averages yet: pass these MovingAverages to training_op or optimize_loss first."

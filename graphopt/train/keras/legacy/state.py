@@ -49,12 +49,15 @@ class StatePerGraph:
 
     @property
     def _present_graph(self) -> Graph:
-        """The graph that is meant where none is named: the default session's, or the default graph.
+        """The graph that is meant where none is named: of the default graph and the default session's one with a state, else one with operations.
 
         Where that is still empty, as behind the `with` block in which everything was recorded, it is the only graph with a state.
         """
         session = default_session()
-        current: Graph = get_default_graph().root if session is None else session.graph
+        recording: Graph = get_default_graph().root
+        graphs = [recording] if session is None else [recording, session.graph]
+        known = [graph for graph in graphs if graph in self._graphs]
+        current = next(iter(known or [graph for graph in graphs if graph.version] or graphs))
         if current.version == 0 and current not in self._graphs and len(self._graphs) == 1:
             return next(iter(self._graphs))
         return current

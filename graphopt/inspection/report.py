@@ -1,0 +1,117 @@
+"""`report`: one self-contained HTML page about training runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from graphopt.errors import ArgumentError
+from graphopt.inspection.doctor import doctor
+from graphopt.inspection.explain import explain
+from graphopt.inspection.reporting.log import Log, contents_of
+from graphopt.inspection.reporting.page import page
+
+# The file beside the event files.
+REPORT_DATA = "graphopt_report.json"
+
+
+def report(
+    log: Log,
+    *,
+    title: str = "Training run",
+    training: Mapping[str, Mapping[str, Any]] | None = None,
+    warnings: Sequence[str] = (),
+) -> str:
+    """Return one HTML page about the runs of a log directory: it needs no network and no other file.
+
+    It shows curves (several runs in one chart), histograms over steps, pictures, sounds, texts, the pipeline of the training op, what the
+    doctor found, hyper-parameters and a table of final values. Very long curves are thinned out; a band then shows the least and the
+    greatest value of what each point stands for.
+
+    Args:
+      log: what `graphopt.summary.read` gives. title: the heading.
+      training: by the name of a run what `save_report_data` wrote; `read_report_data` reads it.
+      warnings: what the reader should know, such as the warnings of `graphopt.summary.read` about broken files.
+
+    Returns:
+      The page.
+
+    Example:
+      >>> with tf.summary.FileWriter("logs/first") as writer:
+      ...     for step in range(100):
+      ...         writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="loss", simple_value=1 / (1 + step))]), step)
+      >>> from graphopt.inspection import read_report_data, report
+      >>> page = report(tf.summary.read("logs"), title="logs", training=read_report_data("logs"))
+      >>> page[:15], "http://" in page.replace("http://www.w3.org/2000/svg", "")
+      ('<!doctype html>', False)
+    """
+    return page(contents_of(log, dict(training or {}), list(warnings)), title)
+
+
+def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = None) -> Path:
+    """Put what `explain` and `doctor` say of a training op beside the event files, for `graphopt report` to show.
+
+    Args:
+      logdir: the folder of the run; it is made when it is missing. train_op: what `optimize_loss` returned.
+      session: the session it runs in: then present values are shown, and the doctor looks at them.
+
+    Returns:
+      The file.
+
+    Raises:
+      ValueError: for anything but a training op. OSError: when the file can't be written.
+
+    Example:
+      >>> w = tf.Variable(1.0, name="w")
+      >>> train_op = tf.contrib.layers.optimize_loss(w * w, None, 0.1, "SGD")
+      >>> from graphopt.inspection import save_report_data
+      >>> save_report_data("logs/second", train_op).name
+      'graphopt_report.json'
+    """
+    found = {"explanation": explain(train_op, session=session).to_dict(), "diagnosis": doctor(train_op, session=session).to_dict()}
+    path = Path(logdir) / REPORT_DATA
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own first: whoever makes a report meanwhile finds the old file or the new one, whole.
+    unfinished = path.with_suffix(".json.new")
+    unfinished.write_text(json.dumps(_finite(found), indent=1, default=str), encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with numbers that JSON does not know as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_report_data(logdir: str | PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Return what `save_report_data` wrote to a log directory and its subfolders.
+
+    Args:
+      logdir: the directory.
+
+    Returns:
+      By the name of the run, "." for the directory itself: its `explanation` and `diagnosis`, as plain dicts.
+
+    Raises:
+      ValueError: when a file is broken, with its path.
+    """
+    top = Path(logdir)
+    return {path.parent.relative_to(top).as_posix(): _read(path) for path in sorted(top.rglob(REPORT_DATA))}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArgumentError(f"'{path}' holds no report data: {error}.") from None
+    if not isinstance(found, dict):
+        raise ArgumentError(f"'{path}' holds no report data: an object is needed, not {type(found).__name__}.")
+    return found

@@ -1,0 +1,1 @@
+"""Parts of the report about a training run."""

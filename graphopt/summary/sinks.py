@@ -1,0 +1,237 @@
+"""Where summaries may go besides event files: several places at once, MLflow, Weights & Biases."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from graphopt.ops.summary_proto import HistogramProto, Summary
+from graphopt.summary.directory import prepare, to_path
+from graphopt.summary.optional import load
+from graphopt.summary.protos import serialized
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What takes summaries: `FileWriter`, `JSONLinesWriter`, and those of this module.
+
+    >>> isinstance(tf.summary.JSONLinesWriter("lines"), tf.summary.Sink)
+    True
+    """
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Take a summary.
+
+        Args:
+          summary: the summary. step: the step it belongs to, or None. wall_time: seconds since 1970.
+        """
+
+    def flush(self) -> None:
+        """Hand on what was written so far."""
+
+    def close(self) -> None:
+        """Hand on what was written and end."""
+
+
+class SinkWithSummaries:
+    """`add_summary` and ``with`` for sinks, so that each can stand where a `FileWriter` does."""
+
+    def add_summary(self, summary: Any, global_step: Any = None) -> None:
+        """Take a summary.
+
+        Args:
+          summary: a `Summary` or its bytes, or None for nothing. global_step: the step it belongs to, or None.
+        """
+        if summary is not None:
+            made = summary if isinstance(summary, Summary) else Summary.FromString(serialized(summary))
+            self.write(made, None if global_step is None else int(global_step), time.time())
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Take a summary with its step and time."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Tee(SinkWithSummaries):
+    """Hands each summary to several sinks.
+
+    Example:
+      >>> with tf.summary.Tee(tf.summary.FileWriter("both"), tf.summary.JSONLinesWriter("both")) as writer:
+      ...     writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="loss", simple_value=0.5)]), 1)
+      >>> sorted(path.name.split(".")[0] for path in __import__("pathlib").Path("both").iterdir())
+      ['events', 'summaries']
+    """
+
+    def __init__(self, *sinks: Sink) -> None:
+        self.sinks = sinks
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Hand on a summary with its step and time."""
+        for sink in self.sinks:
+            sink.write(summary, step, wall_time)
+
+    def flush(self) -> None:
+        """Let each sink hand on what was written so far."""
+        for sink in self.sinks:
+            sink.flush()
+
+    def close(self) -> None:
+        """Close each sink."""
+        for sink in self.sinks:
+            sink.close()
+
+
+@contextlib.contextmanager
+def _file_store_allowed() -> Iterator[None]:
+    """Set what MLflow asks of those who want its store of plain files, while it is opened."""
+    name = "MLFLOW_ALLOW_FILE_STORE"
+    before = os.environ.get(name)
+    os.environ[name] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+class MlflowSink(SinkWithSummaries):
+    """Writes numbers as metrics of an MLflow run, into a folder and without a server. Histograms, pictures and texts are left out.
+
+    Args:
+      folder: MLflow's folder (what ``mlflow ui --backend-store-uri`` is given).
+      experiment: the experiment's name, made when it is new. run_name: the run's name.
+
+    Raises:
+      ImportError: when mlflow is not installed.
+    """
+
+    _BATCH = 1000  # as many as MLflow takes at once
+
+    def __init__(self, folder: str | os.PathLike[str], *, experiment: str = "graphopt", run_name: str | None = None) -> None:
+        mlflow = load("mlflow", "MlflowSink", "mlflow")
+        self._metric = load("mlflow.entities", "MlflowSink", "mlflow").Metric
+        self._param = load("mlflow.entities", "MlflowSink", "mlflow").Param
+        prepare(to_path(folder))
+        with _file_store_allowed():
+            self._client = mlflow.MlflowClient(tracking_uri=Path(folder).absolute().as_uri())
+        known = self._client.get_experiment_by_name(experiment)
+        number = self._client.create_experiment(experiment) if known is None else known.experiment_id
+        self.run_id: str = self._client.create_run(number, run_name=run_name).info.run_id
+        self._waiting: list[Any] = []
+
+    def add_hparams(self, hparams: Mapping[str, Any]) -> None:
+        """Write hyper-parameters as the run's parameters."""
+        self._client.log_batch(self.run_id, params=[self._param(name, str(value)) for name, value in hparams.items()])
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Write the numbers of a summary."""
+        now = round(wall_time * 1000)
+        for value in summary.value:
+            if value.HasField("simple_value"):
+                self._waiting.append(self._metric(value.tag, value.simple_value, now, step or 0))
+        if len(self._waiting) >= self._BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._BATCH], self._waiting[self._BATCH :]
+            self._client.log_batch(self.run_id, metrics=batch)
+
+    def close(self) -> None:
+        """Write what waits and end the run."""
+        self.flush()
+        self._client.set_terminated(self.run_id)
+
+
+class WandbSink(SinkWithSummaries):
+    """Writes numbers and histograms to a run of Weights & Biases that stays on this machine; ``wandb sync`` sends it on.
+
+    Args:
+      folder: where wandb puts the run. project, name: of the project and the run. hparams: the run's configuration.
+
+    Raises:
+      ImportError: when wandb is not installed.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, project: str = "graphopt", name: str | None = None, hparams: Mapping[str, Any] | None = None
+    ) -> None:
+        self._wandb = load("wandb", "WandbSink", "wandb")
+        prepare(to_path(folder))
+        self._run = self._wandb.init(
+            mode="offline",
+            dir=str(folder),
+            project=project,
+            name=name,
+            config=dict(hparams or {}),
+            reinit="finish_previous",
+            settings=self._wandb.Settings(silent=True),
+        )
+
+    @property
+    def folder(self) -> str:
+        """The run's own folder."""
+        return str(Path(self._run.dir).parent)
+
+    def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
+        """Write the numbers and histograms of a summary."""
+        found: dict[str, Any] = {}
+        for value in summary.value:
+            kind = value.WhichOneof("value")
+            if kind == "simple_value":
+                found[value.tag] = value.simple_value
+            elif kind == "histo" and value.histo.num:
+                found[value.tag] = self._wandb.Histogram(np_histogram=few_buckets(value.histo))
+        if found:
+            self._run.log(found, step=step)
+
+    def flush(self) -> None:
+        """Do nothing: wandb writes by itself."""
+
+    def close(self) -> None:
+        """End the run."""
+        self._run.finish()
+
+
+def few_buckets(histogram: HistogramProto, count: int = 64) -> tuple[Any, Any]:
+    """Return a histogram as counts and edges of buckets of one width, as NumPy gives it.
+
+    Args:
+      histogram: with one value at least. count: how many buckets.
+
+    >>> counts, edges = few_buckets(HistogramProto(min=0.0, max=1.0, num=2.0, bucket_limit=[0.5, 2.0], bucket=[1.0, 1.0]), 2)
+    >>> counts.tolist(), edges.tolist()
+    ([1.0, 1.0], [0.0, 0.5, 1.0])
+    """
+    low, high = histogram.min, histogram.max
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, count + 1)
+    limits = np.clip(np.array([low, *histogram.bucket_limit]), low, high)
+    below = np.interp(edges, *_increasing(limits, np.concatenate([[0.0], np.cumsum(histogram.bucket)])))
+    return np.diff(below), edges
+
+
+def _increasing(limits: Any, totals: Any) -> tuple[Any, Any]:
+    """Return limits without repetitions, each with the last of its totals."""
+    is_last = np.append(np.diff(limits) > 0, True)
+    return limits[is_last], totals[is_last]

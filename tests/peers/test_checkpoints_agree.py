@@ -1,0 +1,154 @@
+"""Checkpoints that TensorFlow wrote are read, and training goes on from them; their damage is noticed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from record_checkpoints import AWKWARD_PATHS, HERE, STEPS, batch, build, typed_values
+
+import graphopt as tf
+
+
+@pytest.fixture(autouse=True)
+def graph() -> Any:
+    with tf.Graph().as_default() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    for file in HERE.iterdir():
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", typed_values())
+def test_every_element_type_is_read(name: str) -> None:
+    value = tf.train.load_variable(HERE / "types", name)
+    expected = typed_values()[name]
+    assert np.shape(value) == np.shape(expected)
+    assert type(value) is type(expected)
+    if isinstance(expected, np.ndarray):
+        assert value.dtype == expected.dtype
+    assert np.array_equal(value, expected)
+
+
+def test_names_shapes_and_types_are_listed() -> None:
+    reader = tf.train.NewCheckpointReader(str(HERE / "types"))
+    values = typed_values()
+    assert tf.train.list_variables(str(HERE / "types")) == sorted((name, list(np.shape(value))) for name, value in values.items())
+    kinds = reader.get_variable_to_dtype_map()
+    assert kinds["types/float16"] is tf.float16 and kinds["types/string"] is tf.string and kinds["types/bool"] is tf.bool
+    assert reader.has_tensor("types/empty") and not reader.has_tensor("types")
+    assert b"types/long (DT_FLOAT) [1200]" in reader.debug_string()
+    assert tf.train.checkpoint_exists(HERE / "types")
+
+
+def test_training_goes_on_as_in_tensorflow() -> None:
+    x, train = build(tf)
+    expected = json.loads((HERE / "expected.json").read_text())["weights"]
+    with tf.Session() as session:
+        tf.train.Saver().restore(session, HERE / f"adam-{STEPS}")
+        assert session.run(tf.train.get_global_step()) == STEPS
+        for step in range(STEPS, 2 * STEPS):
+            session.run(train, {x: batch(step)})
+        for variable in tf.global_variables():
+            np.testing.assert_allclose(session.run(variable), expected[variable.op.name], rtol=2e-6, atol=1e-8, err_msg=variable.name)
+
+
+def test_initial_values_come_from_tensorflow() -> None:
+    with tf.variable_scope("mine"):
+        w = tf.get_variable("w", [3, 4])
+    tf.train.init_from_checkpoint(HERE / f"adam-{STEPS}", {"layer/w": w})
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert np.array_equal(session.run(w), tf.train.load_variable(HERE / f"adam-{STEPS}", "layer/w"))
+
+
+def test_the_state_file_of_tensorflow_is_read_and_written_alike(tmp_path: Path) -> None:
+    state = tf.train.get_checkpoint_state(HERE, "state")
+    assert state.all_model_checkpoint_paths == [str(HERE / path) for path in AWKWARD_PATHS]
+    assert state.model_checkpoint_path == str(HERE / AWKWARD_PATHS[1])
+    assert state.all_model_checkpoint_timestamps == [1.5, 1700000000.25] and state.last_preserved_timestamp == 3.0
+    tf.train.update_checkpoint_state(str(tmp_path), AWKWARD_PATHS[1], AWKWARD_PATHS, "state", [1.5, 1700000000.25], 3.0)
+    # TensorFlow 1 wrote bytes that are not ASCII as octal numbers, and later ones as they are.
+    assert (tmp_path / "state").read_text() == (HERE / "state").read_text(encoding="utf-8").replace("ö", r"\303\266")
+
+
+def test_what_is_not_read_says_so() -> None:
+    reader = tf.train.load_checkpoint(HERE / "parts")
+    assert reader.get_tensor("whole").tolist() == [1.0, 2.0]
+    assert b"brain (DT_?) [2]" in reader.debug_string()
+    with pytest.raises(TypeError, match=r"'brain' of .*parts\.index has an element type that graphopt has not \(number 14\)"):
+        reader.get_tensor("brain")
+    with pytest.raises(NotImplementedError, match=r"'table' of .*parts\.index is a partitioned variable"):
+        reader.get_tensor("table")
+    with pytest.raises(NotImplementedError, match=r"first_format is a checkpoint of TensorFlow's format V1, which graphopt does not read"):
+        tf.train.load_checkpoint(HERE / "first_format")
+
+
+def test_a_variable_of_a_type_that_is_not_read_does_not_fit() -> None:
+    brain = tf.get_variable("brain", [2])
+    with (
+        tf.Session() as session,
+        pytest.raises(tf.errors.InvalidArgumentError, match="brain is float32 in the graph and of a type graphopt has"),
+    ):
+        tf.train.Saver([brain]).restore(session, HERE / "parts")
+    with pytest.raises(ValueError, match=r"brain:0 is float32, and tensor brain of .* is of a type graphopt has not"):
+        tf.train.init_from_checkpoint(HERE / "parts", {"brain": brain})
+
+
+@pytest.mark.parametrize("file", ["adam-4.index", "adam-4.data-00000-of-00001"])
+def test_a_flipped_byte_is_noticed_wherever_it_is(copied: Path, file: str) -> None:
+    whole = (copied / file).read_bytes()
+    before = {name: tf.train.load_variable(copied / "adam-4", name) for name, _ in tf.train.list_variables(copied / "adam-4")}
+    unnoticed = []
+    for at in range(len(whole)):
+        (copied / file).write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
+        try:
+            reader = tf.train.load_checkpoint(copied / "adam-4")
+            values = {name: reader.get_tensor(name) for name in reader.variables}
+        except tf.errors.DataLossError as error:
+            assert file in error.message
+            continue
+        assert set(values) == set(before) and all(np.array_equal(values[name], before[name]) for name in before)
+        unnoticed.append(at)
+    # What fills the index's footer up means nothing.
+    assert all(file.endswith(".index") and len(whole) - 48 <= at < len(whole) - 8 for at in unnoticed)
+
+
+@pytest.mark.parametrize("length", [0, 47, 48, 100, 332])
+def test_a_cut_index_is_noticed(copied: Path, length: int) -> None:
+    index = copied / "adam-4.index"
+    index.write_bytes(index.read_bytes()[:length])
+    with pytest.raises(tf.errors.DataLossError, match=r"adam-4\.index is damaged at footer: it does not end as a sorted table does"):
+        tf.train.load_checkpoint(copied / "adam-4")
+
+
+def test_cut_and_missing_data_are_noticed(copied: Path) -> None:
+    data = copied / "adam-4.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    reader = tf.train.load_checkpoint(copied / "adam-4")
+    with pytest.raises(
+        tf.errors.DataLossError, match=r"data-00000-of-00001 is damaged at tensor 'layer/w/Adam_1': the file ends after 47 of its 48"
+    ):
+        reader.get_tensor("layer/w/Adam_1")
+    data.unlink()
+    with pytest.raises(tf.errors.NotFoundError, match=r"No such file or directory while reading .*data-00000-of-00001"):
+        reader.get_tensor("layer/w")
+
+
+def test_strings_are_checked(copied: Path) -> None:
+    data = copied / "types.data-00000-of-00001"
+    whole = data.read_bytes()
+    at = whole.index(b"a longer text")
+    reader = tf.train.load_checkpoint(copied / "types")
+    for place, replacement in ((at, b"A"), (at - 8, b"\xff" * 8)):
+        data.write_bytes(whole[:place] + replacement + whole[place + len(replacement) :])
+        with pytest.raises(
+            tf.errors.DataLossError, match="tensor 'types/string': its checksum is wrong|the strings' lengths run past its end"
+        ):
+            reader.get_tensor("types/string")

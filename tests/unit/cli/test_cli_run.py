@@ -1,0 +1,163 @@
+"""`graphopt` and `graphopt run`: usage, the script's world, exit codes and tracebacks."""
+
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from graphopt.cli import main
+from graphopt.cli.main import COMMANDS
+from graphopt.tf1 import stand_in
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(tmp_path: Path, text: str, name: str = "script.py") -> str:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# --- usage -----------------------------------------------------------------------------------------------------------------
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(command.name in text for command in COMMANDS)
+    assert "examples:" in text and "exit codes:" in text
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text and "exit code:" in text and f"graphopt {command}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explian", "x.py"], "unknown command 'explian': did you mean 'explain'?"),
+        (["fly"], "unknown command 'fly': there are: run, explain, doctor, report, checkpoint, bench."),
+        (["run"], "the following arguments are required: script"),
+        (["run", "--backend", "gpu", "x.py"], "invalid choice: 'gpu'"),
+        (["run", "--threads", "two", "x.py"], "a whole number is needed, not 'two'"),
+        (["explain", "x.py", "--steps", "few"], "a whole number or 'all' is needed, not 'few'"),
+        (["bench", "--network", "10"], "sizes such as 784-256-128-10 are needed, not '10'"),
+        (["bench", "--steps", "0"], "a positive whole number is needed, not '0'"),
+        (["--nonsense"], "graphopt --help tells more"),
+        (["checkpoint"], "the following arguments are required: ACTION"),
+        (["run", "no_such_file.py"], "there is no file no_such_file.py."),
+        (["explain", "no_such_file.py"], "there is no file no_such_file.py."),
+        (["run", "."], ". is a folder, a file is needed."),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("graphopt: ") and captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"graphopt {metadata.version('graphopt')}\n"
+
+
+def test_console_script() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert scripts == {"graphopt": "graphopt.cli:main"}
+
+
+# --- run -------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_world_of_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "VALUE = 7\n", "beside.py")
+    script = write(
+        tmp_path,
+        "import sys, beside\nimport tensorflow as tf\nprint(__name__, sys.argv[1:], beside.VALUE, tf.Session().run(tf.constant(3)))\n"
+        "print(sys.modules['__main__'].beside is beside, __file__)",
+    )
+    before = sys.modules["__main__"], list(sys.argv), list(sys.path)
+    assert main(["run", script, "--steps", "3", "-x", "--", "rest", "--help"]) == 0
+    assert capsys.readouterr().out == f"__main__ ['--steps', '3', '-x', '--', 'rest', '--help'] 7 3\nTrue {script}\n"
+    assert (sys.modules["__main__"], sys.argv, sys.path) == before
+    assert not stand_in.is_installed()
+    del sys.modules["beside"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "error"),
+    [
+        ("", 0, ""),
+        ("import sys; sys.exit()", 0, ""),
+        ("import sys; sys.exit(0)", 0, ""),
+        ("import sys; sys.exit(7)", 7, ""),
+        ("import sys; sys.exit('no data')", 1, "no data\n"),
+        ("raise KeyboardInterrupt", 130, "KeyboardInterrupt"),
+    ],
+)
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, code: int, error: str) -> None:
+    assert main(["run", write(tmp_path, text)]) == code
+    assert error in capsys.readouterr().err
+
+
+def test_settings_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(
+        tmp_path,
+        "import os\nimport graphopt\ns = graphopt.settings()\n"
+        "print(s.backend, s.threads, graphopt.Session().backend, os.environ['GRAPHOPT_THREADS'])",
+    )
+    assert main(["run", "--backend", "numpy", "--threads", "1", script]) == 0
+    assert capsys.readouterr().out == "numpy 1 numpy 1\n"
+
+
+def test_a_traceback_has_the_lines_of_the_script_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "import tensorflow as tf\ndef build():\n    return tf.matmul(tf.zeros([2, 3]), tf.zeros([2, 3]))\nbuild()\n"
+    script = write(tmp_path, text)
+    assert main(["run", script]) == 1
+    report = capsys.readouterr().err
+    assert report.count('File "') == 2
+    assert f'"{script}", line 4, in <module>' in report and f'"{script}", line 3, in build' in report
+    assert "ShapeError" in report and "line 3" not in report.splitlines()[-1]
+    assert main(["run", "--full-traceback", script]) == 1
+    assert capsys.readouterr().err.count('File "') > 4
+
+
+def test_a_chain_of_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "import tensorflow as tf\ntry:\n    tf.nothing\nexcept AttributeError as e:\n    raise RuntimeError('mine') from e\n"
+    assert main(["run", write(tmp_path, text)]) == 1
+    report = capsys.readouterr().err
+    assert "MissingNameError" in report and "The above exception was the direct cause" in report and "RuntimeError: mine" in report
+    assert "stand_in.py" not in report
+
+
+def test_a_script_that_can_not_be_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", write(tmp_path, "x = 1\nprint 'hello'\n")]) == 1
+    report = capsys.readouterr().err
+    assert "SyntaxError" in report and "line 2" in report and "scripts.py" not in report
+
+
+def test_tensorflow_itself_is_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    assert main(["run", write(tmp_path, "")]) == 2
+    assert "tensorflow is already imported" in capsys.readouterr().err
+
+
+def test_as_a_module(tmp_path: Path) -> None:
+    script = write(tmp_path, "import tensorflow as tf\nprint(tf.__version__)\nraise SystemExit(3)\n")
+    result = subprocess.run([sys.executable, "-m", "graphopt", "run", script], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout, result.stderr) == (3, "1.15.0\n", "")
+
+
+def test_output_that_nobody_reads(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m graphopt bench --network 4-3-2 --steps 1 --backend numpy --json | true"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,226 @@
+"""`graphopt explain`, `doctor` and `bench`: they run a script up to its training op."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphopt
+from graphopt import cli
+from graphopt.cli import doctor, late
+from graphopt.cli.watching import training_ops, watch_script
+
+OPTIMIZE_LOSS = """
+import sys
+import tensorflow as tf
+print("said by the script", sys.argv[1:])
+x = tf.placeholder(tf.float32, [None, 3])
+w = tf.get_variable("w", [3, 1], initializer=tf.ones_initializer())
+loss = tf.reduce_mean(tf.square(tf.matmul(x, w)))
+train_op = tf.contrib.layers.optimize_loss(loss, None, 0.1, "Adam", clip_gradients=1.0)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(5):
+        print("step", i, sess.run(train_op, {x: [[1.0, 2.0, 3.0]]}))
+print("at the end")
+"""
+MINIMIZE = """
+import tensorflow as tf
+def main():
+    with tf.Graph().as_default():
+        a, b = tf.Variable(1.0, name="a"), tf.Variable(2.0, name="b")
+        first = tf.train.MomentumOptimizer(0.1, 0.9).minimize(a * a, var_list=[a], name="first")
+        second = tf.train.GradientDescentOptimizer(0.1).minimize(b * b, var_list=[b], name="second")
+        with tf.Session() as sess:
+            sess.run(tf.global_variables_initializer())
+            try:
+                sess.run([second, b])
+            except Exception:
+                print("must not be caught")
+            print("must not be printed")
+main()
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line as a fresh process would: with an empty default graph."""
+    graphopt.reset_default_graph()
+    return cli.main(arguments)
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "script.py"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# --- explain ---------------------------------------------------------------------------------------------------------------
+
+
+def test_explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", write(tmp_path, OPTIMIZE_LOSS), "--", "--fast", "data"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("training op OptimizeLoss/control_dependency")
+    assert "update by AdamOptimizer" in captured.out and "clip by global norm" in captured.out
+    assert captured.err == "said by the script ['--fast', 'data']\n"
+
+
+def test_explain_after_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, OPTIMIZE_LOSS)
+    assert main(["explain", script, "--steps", "3", "--json", "--backend", "numpy"]) == 0
+    captured = capsys.readouterr()
+    content = json.loads(captured.out)
+    assert content["script"] == script
+    (explained,) = content["training_ops"]
+    assert explained["cost"]["backend"] == "numpy"
+    assert captured.err.count("step ") == 3 and "at the end" not in captured.err
+    assert main(["explain", script, "--steps", "all"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.endswith("at the end\n") and "update by AdamOptimizer" in captured.out
+
+
+def test_explain_what_minimize_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", write(tmp_path, MINIMIZE)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    first, second = captured.out.split("\n\ntraining op")
+    assert "update by MomentumOptimizer" in first and "a/Momentum" in first and "  b  " not in first
+    assert "update by GradientDescentOptimizer" in second and "  a  " not in second
+
+
+def test_explain_without_a_training_op(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", write(tmp_path, "import tensorflow as tf\nprint(tf.Session().run(tf.constant(1)))")]) == 1
+    captured = capsys.readouterr()
+    assert "records no training op" in captured.err and captured.out == ""
+
+
+def test_explain_a_training_op_that_never_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", write(tmp_path, OPTIMIZE_LOSS.split("with tf.Session")[0])]) == 0
+    assert "update by AdamOptimizer" in capsys.readouterr().out
+
+
+def test_explain_a_script_that_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", write(tmp_path, "raise ValueError('no data')")]) == 1
+    captured = capsys.readouterr()
+    assert "ValueError: no data" in captured.err and captured.out == ""
+    assert main(["explain", write(tmp_path, "raise SystemExit(5)")]) == 5
+
+
+class _Form:
+    def to_html(self) -> str:
+        return "<p>explained</p>"
+
+
+def test_forms_in_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    script = write(tmp_path, OPTIMIZE_LOSS)
+    monkeypatch.setattr("graphopt.cli.explain.explain", lambda op, session: _Form())
+    assert main(["explain", script, "--html", str(tmp_path / "page.html")]) == 0
+    assert (tmp_path / "page.html").read_text() == "<p>explained</p>"
+    assert capsys.readouterr().out == ""
+    assert main(["explain", script, "--html", str(tmp_path / "no" / "page.html")]) == 2
+    assert "page.html can't be written: No such file or directory." in capsys.readouterr().err
+    assert main(["explain", script, "--markdown", str(tmp_path / "page.md")]) == 2
+    assert "this version of graphopt can't write an explanation as markdown." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "sess.run([loss, train])",
+        "sess.run({'t': [train]})",
+        "train.run()",
+        "sess.make_callable(train)()",
+        "sess.make_callable(train, [])()",
+        "sess.run_steps(tf.contrib.layers.optimize_loss(loss, None, 0.1, 'SGD'), steps=3)",
+        "sess.step(tf.contrib.layers.optimize_loss(loss, None, 0.1, 'SGD'))",
+        "sess.run(tf.train.GradientDescentOptimizer(1.0).minimize(tf.identity(loss)))",
+    ],
+)
+def test_ways_to_run_a_training_op(tmp_path: Path, run: str) -> None:
+    script = write(
+        tmp_path,
+        "import tensorflow as tf\nw = tf.Variable(1.0)\nloss = w * w\ntrain = tf.train.AdamOptimizer().minimize(loss)\n"
+        "with tf.Session() as sess:\n    sess.run(tf.global_variables_initializer())\n    sess.run(loss)\n"
+        f"    {run}\n    raise SystemExit(9)",
+    )
+    graphopt.reset_default_graph()
+    runs: list[Any] = []
+    watch, code = watch_script(script, [], steps=0, at_run=runs.append)
+    assert (watch.stopped, code, len(runs)) == (True, 0, 1)
+    assert runs[0].train_ops[0] in training_ops(runs[0].session.graph)
+
+
+def test_the_class_is_as_before(tmp_path: Path) -> None:
+    before = dict(vars(graphopt.Session)), dict(vars(graphopt.Graph))
+    watch_script(write(tmp_path, MINIMIZE), [], steps=0)
+    assert (dict(vars(graphopt.Session)), dict(vars(graphopt.Graph))) == before
+
+
+# --- doctor ----------------------------------------------------------------------------------------------------------------
+
+
+class _Finding:
+    def __str__(self) -> str:
+        return "warning: unused-variable: w"
+
+    def to_dict(self) -> dict[str, str]:
+        return {"name": "unused-variable"}
+
+
+@pytest.mark.parametrize(("found", "code"), [([_Finding()], 1), ([], 0)])
+def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, found: list[Any], code: int) -> None:
+    monkeypatch.setattr(doctor, "needed", lambda *names: lambda train_op, session=None: found)
+    script = write(tmp_path, OPTIMIZE_LOSS)
+    assert main(["doctor", script]) == code
+    text = capsys.readouterr().out
+    assert ("1 finding\n\nwarning: unused-variable: w" if found else ": no findings") in text
+    assert main(["doctor", script, "--json", "--steps", "1"]) == code
+    (op,) = json.loads(capsys.readouterr().out)["training_ops"]
+    assert op["findings"] == [{"name": "unused-variable"}] * len(found)
+    assert main(["doctor", write(tmp_path, "raise SystemExit(4)")]) == 4
+
+
+def test_parts_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert late.found("graphopt.inspection.nothing", "nothing") is None
+    assert late.found("graphopt.inspection.explain", "nothing") is None
+    assert late.found("graphopt.inspection.explain", "explain") is graphopt.explain
+    with pytest.raises(Exception, match=r"this version of graphopt has no crystal ball\."):
+        late.needed("graphopt.inspection.nothing", "nothing", "crystal ball")
+
+
+# --- bench -----------------------------------------------------------------------------------------------------------------
+
+
+def test_bench_of_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--network", "5-4-3", "--batch", "2", "--steps", "7", "--backend", "numpy", "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["backend"], result["steps"]) == ("numpy", 7)
+    assert result["steps_per_second"] > 0 and 0 <= result["share_of_python"] < 1
+    assert captured.err == ""
+    assert main(["bench", "--network", "5-4-3", "--steps", "3"]) == 0
+    assert "steps a second" in capsys.readouterr().out
+
+
+def test_bench_of_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, OPTIMIZE_LOSS)
+    assert main(["bench", script, "--steps", "5", "--json", "--", "a"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["measured"] == script
+    assert captured.err == "said by the script ['a']\n"
+    assert main(["bench", write(tmp_path, "x = 1")]) == 1
+    assert "runs no training op." in capsys.readouterr().err
+    assert main(["bench", write(tmp_path, "raise SystemExit(6)")]) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x.py", "--network", "3-2"], "a script or --network, not both."),
+        (["--network", "3-2", "--optimizer", "Adom"], "Adom"),
+    ],
+)
+def test_bench_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert message in capsys.readouterr().err
