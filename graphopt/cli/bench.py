@@ -121,7 +121,7 @@ def _time_network(arguments: argparse.Namespace) -> dict[str, Any]:
             session.run(global_variables_initializer())
             timing = _timed(session, train_op, feeds, arguments.steps)
             name = f"{'-'.join(map(str, sizes))}, batch {arguments.batch}, {arguments.optimizer}"
-            return _result(timing, TrainingRun(session, [train_op], train_op, feeds), name)
+            return _result(timing, TrainingRun(session, [train_op], train_op, feeds, {}), name)
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------------

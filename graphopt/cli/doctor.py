@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from graphopt.cli.command import FINE, FOUND, Command, print_json
+from graphopt.cli.command import FINE, FOUND, Command, CommandError, print_json
 from graphopt.cli.explain import add_script_arguments, look_at_training_ops
-from graphopt.cli.late import needed
+from graphopt.cli.watching import TrainingRun
+from graphopt.errors import GraphOptError, OpError, first_line
+from graphopt.inspection.doctor import Diagnosis, doctor
+from graphopt.inspection.doctoring import RULES
+from graphopt.train.checkpoints.reader import load_checkpoint
 
 _DESCRIPTION = """Run a TensorFlow 1 script until it is about to run a training op, and look for faults in each training op it recorded:
 update ops that never run, a step that nobody counts, a learning rate that a checkpoint overrides, and more. Each finding has a name,
@@ -15,35 +19,47 @@ a severity, the line and the mend. What the script prints goes to standard error
 
 examples:
   graphopt doctor train.py
-  graphopt doctor train.py --steps 100        after 100 runs: findings that need values, too
+  graphopt doctor train.py --steps 100        after 100 runs, with the values that the variables have then
+  graphopt doctor train.py --checkpoint logs  with a look at what the newest checkpoint would restore
   graphopt doctor train.py --json -- --data mnist
 
 exit code: 0 without findings; 1 with findings, or what the script exits with when it fails; 2 for wrong usage."""
 
 
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_script_arguments(parser)
+    parser.add_argument("--checkpoint", metavar="PATH", help="compare with the values of a checkpoint: its prefix or its folder")
+    parser.add_argument("--only", action="append", choices=list(RULES), metavar="RULE", help=f"ask this rule alone: {', '.join(RULES)}")
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    doctor = needed("graphopt.inspection.doctor", "doctor", "doctor")
-    looks, code = look_at_training_ops(arguments, lambda op, session: (op.name, _examined(doctor, op, session)))
+    checkpoint = None if arguments.checkpoint is None else _values(arguments.checkpoint)
+
+    def look(train_op: Any, run: TrainingRun | None) -> tuple[str, Diagnosis]:
+        seen: dict[str, Any] = {} if run is None else {"session": run.session, "feeds": run.known_feeds.get(train_op) or ()}
+        return train_op.name, doctor(train_op, checkpoint=checkpoint, only=arguments.only, **seen)
+
+    looks, code = look_at_training_ops(arguments, look)
     if code != FINE:
         return code
     if arguments.json:
-        findings = [{"training_op": name, "findings": [_plain(finding) for finding in found]} for name, found in looks]
-        print_json({"script": arguments.script, "training_ops": findings})
+        print_json({"script": arguments.script, "training_ops": [{"training_op": name, **found.to_dict()} for name, found in looks]})
     else:
-        for name, found in looks:
-            print(f"training op {name}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}")
-            for finding in found:
-                print(f"\n{finding}")
-    return FOUND if any(found for _, found in looks) else FINE
+        print("\n\n".join(f"training op {name}\n\n{found}" for name, found in looks))
+    return FOUND if any(len(found) for _, found in looks) else FINE
 
 
-def _examined(doctor: Any, train_op: Any, session: Any) -> list[Any]:
-    return list(doctor(train_op) if session is None else doctor(train_op, session=session))
+def _values(path: str) -> dict[str, Any]:
+    """Return the values of a checkpoint by name.
+
+    Raises:
+      CommandError: when it can't be read.
+    """
+    try:
+        reader = load_checkpoint(path)
+        return {name: reader.get_tensor(name) for name in reader.variables}
+    except (OpError, GraphOptError) as error:
+        raise CommandError(first_line(error)) from None  # message from: the checkpoint's reader
 
 
-def _plain(finding: Any) -> Any:
-    """Return a finding as JSON takes it."""
-    return finding.to_dict() if hasattr(finding, "to_dict") else finding._asdict() if hasattr(finding, "_asdict") else str(finding)
-
-
-DOCTOR = Command("doctor", "look for faults in a script's training ops", _DESCRIPTION, add_script_arguments, _run, splits_at_dashes=True)
+DOCTOR = Command("doctor", "look for faults in a script's training ops", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)

@@ -48,7 +48,7 @@ def look_at_training_ops(arguments: argparse.Namespace, look: Callable[[Any, Any
     """Run a script up to its training op and look at each training op it recorded.
 
     Args:
-      look: called with a training op and the session that is about to run one, or None.
+      look: called with a training op and the run that the script is about to make, or None.
 
     Returns:
       What `look` gave for each, and the script's exit code.
@@ -58,7 +58,7 @@ def look_at_training_ops(arguments: argparse.Namespace, look: Callable[[Any, Any
     def at_run(run: TrainingRun) -> None:
         # Now, while the session is open and holds the values.
         ops = training_ops(run.session.graph)
-        looks.extend(look(op, run.session if arguments.steps and op in run.train_ops else None) for op in ops)
+        looks.extend(look(op, run) for op in ops)
 
     with run_settings(arguments):
         watch, code = watch_script(
@@ -88,7 +88,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    found, code = look_at_training_ops(arguments, lambda op, session: explain(op, session=session))
+    found, code = look_at_training_ops(arguments, _explained)
     if code != FINE:
         return code
     for form, method in _FORMS.items():
@@ -100,6 +100,10 @@ def _run(arguments: argparse.Namespace) -> int:
     elif not any(getattr(arguments, form) for form in _FORMS):
         print("\n\n".join(map(str, found)))
     return FINE
+
+
+def _explained(train_op: Any, run: TrainingRun | None) -> Any:
+    return explain(train_op, session=None if run is None else run.session)
 
 
 def _in_form(found: Any, form: str, method: str) -> str:

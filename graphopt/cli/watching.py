@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graphopt.cli.scripts import output_to_stderr, run_script
@@ -21,12 +21,14 @@ class TrainingRun(NamedTuple):
 
     Attributes:
       session: the session. train_ops: the training ops that the run would make a step of. fetches, feeds: what it is to run with.
+      known_feeds: the feeds of the last run of each training op, this one's among them.
     """
 
     session: Session
     train_ops: list[Any]
     fetches: Any
     feeds: Any
+    known_feeds: Mapping[Any, Any]
 
 
 class Stopped(BaseException):
@@ -57,6 +59,7 @@ class Watch:
         self._steps = steps
         self._at_run = at_run
         self._made = 0
+        self._known_feeds: dict[Any, Any] = {}
         self._cache: dict[Any, list[Any]] = {}
 
     def training_ops(self) -> list[Tensor | Operation]:
@@ -68,9 +71,10 @@ class Watch:
         if self.stopped or self._steps is None:
             return
         found = self._needed(session, fetches)
+        self._known_feeds.update(dict.fromkeys(found, feeds))
         if found and self._made >= self._steps:
             self.stopped = True
-            self._at_run(TrainingRun(session, found, fetches, feeds))
+            self._at_run(TrainingRun(session, found, fetches, feeds, self._known_feeds))
             raise Stopped
         self._made += bool(found)
 

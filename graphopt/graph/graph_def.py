@@ -161,9 +161,9 @@ def _constant(array: np.ndarray[Any, Any]) -> AttrValue:
 
 
 def _list(items: Any) -> AttrValue | None:
-    kinds = {bool: "b", int: "i", float: "f", str: "s", bytes: "s", DType: "type"}
-    found = {kinds.get(type(item)) for item in items}
-    if None in found or len(found) > 1:
+    kinds: dict[type, str] = {bool: "b", int: "i", float: "f", str: "s", bytes: "s", DType: "type"}
+    found = {kinds.get(type(item), "") for item in items}
+    if "" in found or len(found) > 1:
         return None
     kind = found.pop() if found else "i"
     return AttrValue(list=AttrList(**{kind: [getattr(item, "as_datatype_enum", item) for item in items]}))

@@ -107,7 +107,7 @@ def _neutral(content: dict[str, Any]) -> dict[str, Any]:
 
 def _pipelines(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> Iterable[Difference]:
     names = [[step["stage"] for step in steps] for steps in (a, b)]
-    for kind, i, i_end, j, j_end in difflib.SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    for kind, i, i_end, j, j_end in difflib.SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes():
         if kind == "equal":
             for mine, other in zip(a[i:i_end], b[j:j_end], strict=True):
                 for difference in _mappings("settings", mine["settings"], other["settings"]):

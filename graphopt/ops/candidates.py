@@ -8,16 +8,34 @@ import numpy as np
 
 from graphopt import dtypes
 from graphopt.errors import ArgumentError
-from graphopt.ops.array import stop_gradient
+from graphopt.ops.array import expand_dims_op, stop_gradient
 from graphopt.ops.composing import scope, to_symbol
-from graphopt.ops.elementwise import add, cast, divide, equal, expm1, floor, log, log1p, minimum, multiply, negative, subtract, where
+from graphopt.ops.elementwise import (
+    add,
+    cast,
+    divide,
+    equal,
+    expm1,
+    floor,
+    less_equal,
+    log,
+    log1p,
+    minimum,
+    multiply,
+    negative,
+    select,
+    subtract,
+)
 from graphopt.ops.indexing import gather
 from graphopt.ops.nn import top_k
 from graphopt.ops.random import random_uniform
-from graphopt.ops.reduce import cumsum, reduce_sum
+from graphopt.ops.reduce import reduce_sum
+from graphopt.ops.sequence import cumsum_op
 
 # The largest sum of probabilities below 1: all classes but one that is almost never drawn.
 _ALMOST_ONE = 1.0 - 2.0**-53
+# The probability that a class without one has instead: it comes up after all others.
+_ALMOST_ZERO = 1e-300
 
 
 class Candidates(NamedTuple):
@@ -69,10 +87,10 @@ def sample_candidates(
 
 def _drawn_once(table: Any, count: int, seed: int | None, like: Any) -> tuple[Any, Any]:
     """Return different classes, in the order in which they come up, and how many draws that takes."""
-    waits = subtract(log(negative(log(_uniform(len(table), seed)))), to_symbol(np.log(table), None, None, like))
+    waits = subtract(log(negative(log(_uniform(len(table), seed)))), to_symbol(np.log(np.maximum(table, _ALMOST_ZERO)), None, None, like))
     _, order = top_k(negative(waits), k=count)
     drawn = cast(order, dtypes.int64)
-    seen = cumsum(gather(to_symbol(table, None, None, like), drawn))[: count - 1]
+    seen = cumsum_op(gather(to_symbol(table, None, None, like), drawn))[: count - 1]
     # How many draws bring up a class that was there before, after each new class.
     again = floor(divide(log(_uniform(count - 1, None if seed is None else seed + 1)), log(minimum(seen, _ALMOST_ONE))))
     return drawn, add(reduce_sum(again), float(count))
@@ -81,9 +99,8 @@ def _drawn_once(table: Any, count: int, seed: int | None, like: Any) -> tuple[An
 def _drawn_again(table: Any, count: int, seed: int | None, like: Any) -> tuple[Any, Any]:
     """Return classes of which some may be the same, and how many draws that takes: as many."""
     edges = to_symbol(np.cumsum(table)[:-1], None, None, like)
-    numbers = _uniform(count, seed)
-    below = cast(edges[np.newaxis, :] <= numbers[:, np.newaxis], dtypes.int64)
-    return reduce_sum(below, axis=1), float(count)
+    passed = less_equal(edges, expand_dims_op(_uniform(count, seed), axis=1))
+    return reduce_sum(cast(passed, dtypes.int64), axis=1), float(count)
 
 
 def _uniform(count: int, seed: int | None) -> Any:
@@ -97,4 +114,4 @@ def _expected(chance: Any, count: int, tries: Any) -> Any:
     if isinstance(tries, float):
         return cast(often, dtypes.float32)
     at_least_once = negative(expm1(multiply(log1p(negative(chance)), tries)))
-    return cast(where(equal(tries, float(count)), often, at_least_once), dtypes.float32)
+    return cast(select(equal(tries, float(count)), often, at_least_once), dtypes.float32)

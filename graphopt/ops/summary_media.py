@@ -79,7 +79,7 @@ def encode_wav(samples: Array, sample_rate: float) -> bytes:
     scaled = samples.astype(np.float32) * np.float32(1 << 15)
     # Halves are rounded away from zero, as C's roundf does.
     rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
-    data = np.clip(np.nan_to_num(rounded, nan=0.0), -(1 << 15), (1 << 15) - 1).astype("<i2").tobytes()
+    data: bytes = np.clip(np.nan_to_num(rounded, nan=0.0), -(1 << 15), (1 << 15) - 1).astype("<i2").tobytes()
     rate = round(sample_rate) or 1
     header = struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
     return b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + header + b"data" + struct.pack("<I", len(data)) + data

@@ -10,7 +10,6 @@ the same bytes. Fields that are not declared are dropped when bytes are read.
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple, Self
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from graphopt.ops.summary_wire import BYTES, FIXED32, FIXED64, VARINT, delimited, fields, key, signed, varint
+from graphopt.ops.summary_wire import to_float32 as to_float32
 
 
 class Kind(NamedTuple):
@@ -34,15 +34,6 @@ class Kind(NamedTuple):
     encode: Callable[[Any], bytes]
     decode: Callable[[Any], Any]
     packed: str = ""
-
-
-def to_float32(value: Any) -> float:
-    """Return a number with the precision of float32; what is beyond float32 becomes infinite.
-
-    >>> to_float32(1e300)
-    inf
-    """
-    return ctypes.c_float(value).value
 
 
 def _to_bytes(value: Any) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from graphopt.ops.summary_message import Field, Message, Repeated, to_float32
+from graphopt.ops.summary_message import Field, Message, Repeated
 from graphopt.ops.summary_tensor import SummaryMetadata, TensorProto
-from graphopt.ops.summary_wire import varint
+from graphopt.ops.summary_wire import to_float32, varint
 
 _FLOAT = struct.Struct("<f")
 _HEADS: dict[str, bytes] = {}

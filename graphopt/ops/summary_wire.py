@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,15 @@ def signed(value: int) -> int:
     -1
     """
     return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def to_float32(value: Any) -> float:
+    """Return a number with the precision of float32; what is beyond float32 becomes infinite.
+
+    >>> to_float32(1e300)
+    inf
+    """
+    return ctypes.c_float(value).value
 
 
 def key(number: int, kind: int) -> bytes:

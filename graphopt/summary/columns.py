@@ -168,5 +168,3 @@ def _columns(rows: Array, places: Array, layout: Layout) -> Iterator[Column]:
         tag = rows[0, tag_at : tag_at + tag_size].tobytes().decode(errors="replace")
         values = np.ascontiguousarray(rows[:, number : number + 4]).view("<f4")[:, 0]
         yield Column(tag, places, wall_times, steps.astype(np.int64), values)
-
-

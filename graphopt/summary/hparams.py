@@ -90,7 +90,7 @@ def end_summary(status: int, end_time: float) -> Summary:
 
 def _summary(tag: str, data: HParamsPluginData) -> Summary:
     metadata = SummaryMetadata(plugin_data=PluginData(plugin_name="hparams", content=data.SerializeToString()))
-    nothing = TensorProto(dtype=1, tensor_shape=TensorShapeProto())
+    nothing = TensorProto(dtype=1, tensor_shape=TensorShapeProto.of((0,)))
     return Summary([Summary.Value(tag=tag, tensor=nothing, metadata=metadata)])
 
 

@@ -173,7 +173,12 @@ class WandbSink(SinkWithSummaries):
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, project: str = "graphopt", name: str | None = None, hparams: Mapping[str, Any] | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        project: str = "graphopt",
+        name: str | None = None,
+        hparams: Mapping[str, Any] | None = None,
     ) -> None:
         self._wandb = load("wandb", "WandbSink", "wandb")
         prepare(to_path(folder))

@@ -20,6 +20,9 @@ from graphopt.ops.elementwise import cast
 from graphopt.shapes import to_shape
 from graphopt.tf1 import rnn_cell as rnn_cell
 from graphopt.tf1.arguments import renamed
+from graphopt.tf1.candidates import fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler
+from graphopt.tf1.candidates import log_uniform_candidate_sampler as log_uniform_candidate_sampler
+from graphopt.tf1.candidates import uniform_candidate_sampler as uniform_candidate_sampler
 from graphopt.tf1.math import log_sigmoid as log_sigmoid
 from graphopt.tf1.math import sigmoid as sigmoid
 from graphopt.tf1.math import tanh as tanh
@@ -422,17 +425,20 @@ def embedding_lookup_sparse(params: Any, sp_ids: Any, sp_weights: Any, partition
 def nce_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int, num_true: int = 1,
              sampled_values: Any = None, remove_accidental_hits: bool = False, partition_strategy: str = "mod",
              name: str = "nce_loss") -> Any:  # fmt: skip
-    """Return the noise contrastive estimation loss of each example, over given samples.
+    """Return the noise contrastive estimation loss of each example, over sampled classes.
 
     Args:
       weights, biases: one row and one number for each class. labels: class numbers ``[batch, num_true]``. inputs: ``[batch, size]``.
-      num_sampled, num_classes: accepted; `sampled_values` says both. num_true: how many true classes an example has.
-      sampled_values: the sampled classes, and how often the true and the sampled ones are expected.
+      num_sampled, num_classes: how many classes are sampled, of how many. num_true: how many true classes an example has.
+      sampled_values: the sampled classes, and how often the true and the sampled ones are expected; by default of
+        `log_uniform_candidate_sampler`, for classes sorted by frequency.
       remove_accidental_hits: leave out samples that are true classes. partition_strategy: "mod" or "div". name: name of the scope.
 
     Raises:
-      NotImplementedError: without sampled_values.
+      ValueError: when more classes are to be sampled than there are.
     """
+    if sampled_values is None:
+        sampled_values = log_uniform_candidate_sampler(labels, num_true, num_sampled, True, num_classes)
     return sampled.nce_loss(
         weights, biases, labels, inputs, num_true=num_true, sampled_values=sampled_values, remove_accidental_hits=remove_accidental_hits,
         partition_strategy=partition_strategy, name=name,
@@ -442,7 +448,9 @@ def nce_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: i
 def sampled_softmax_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int, num_true: int = 1,
                          sampled_values: Any = None, remove_accidental_hits: bool = True, partition_strategy: str = "mod",
                          name: str = "sampled_softmax_loss", seed: int | None = None) -> Any:  # fmt: skip
-    """Return the softmax cross entropy over the true and given sampled classes. Arguments and errors as for `nce_loss`."""
+    """Return the softmax cross entropy over the true and sampled classes. Arguments and errors as for `nce_loss`; `seed` for sampling."""
+    if sampled_values is None:
+        sampled_values = log_uniform_candidate_sampler(labels, num_true, num_sampled, True, num_classes, seed)
     return sampled.sampled_softmax_loss(
         weights, biases, labels, inputs, num_true=num_true, sampled_values=sampled_values, remove_accidental_hits=remove_accidental_hits,
         partition_strategy=partition_strategy, name=name,

@@ -24,6 +24,7 @@ from graphopt.train.optimizers import Optimizer
 from graphopt.train.stages.stage import Pairs, Stage, Step, to_stage, unique_name
 from graphopt.train.statistics import Statistics
 from graphopt.train.step_summaries import StepSummaries
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 class TrainingOp(Tensor):
@@ -132,6 +133,7 @@ def _applied_by_keras(optimizer: Any, pairs: Pairs, global_step: Any) -> Operati
     return operation
 
 
+@naming_nearest
 def training_op(
     loss: Any,
     *,

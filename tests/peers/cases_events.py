@@ -122,14 +122,20 @@ PICTURES: dict[str, Callable[[Any], Any]] = {
 REFUSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "channels": ("Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4,2]", lambda tf: tf.summary.image("i", ZEROS[..., :2])),
     "rank": ("Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4]", lambda tf: tf.summary.image("i", ZEROS[..., 0])),
-    "image of integers": ("has DataType int32 not in list of allowed values", lambda tf: tf.summary.image("i", ZEROS.astype(np.int32))),
+    "image of integers": (
+        "has DataType int32 not in list of allowed values",
+        lambda tf: tf.summary.image("i", tf.constant(ZEROS.astype(np.int32))),
+    ),
     "no images": ("passed 0 less than minimum 1", lambda tf: tf.summary.image("i", ZEROS, max_outputs=0)),
     "sound's rank": ("Tensor must be 3-D or 2-D, got: [3]", lambda tf: tf.summary.audio("s", ZEROS[0, :, 0, 0], 8000.0)),
     "rate": ("sample_rate must be > 0", lambda tf: tf.summary.audio("s", ZEROS[0, 0], 0.0)),
     "rates": ("sample_rate must be rank-0 or contain a single value", lambda tf: tf.summary.audio("s", ZEROS[0, 0], [1.0, 2.0])),
     "no sounds": ("passed 0 less than minimum 1", lambda tf: tf.summary.audio("s", ZEROS[0, 0], 1.0, max_outputs=0)),
     "text of numbers": ("to have dtype string, got <dtype: 'int32'>", lambda tf: tf.summary.text("t", tf.constant([1]))),
-    "merged twice": ("Duplicate tag a found in summary inputs", lambda tf: tf.summary.merge([tf.summary.scalar("a", tf.constant(1.0))] * 2)),
+    "merged twice": (
+        "Duplicate tag a found in summary inputs",
+        lambda tf: tf.summary.merge([tf.summary.scalar("a", tf.constant(1.0))] * 2),
+    ),
 }
 # What the records of a file hold.
 RECORDS = [b"", b"a", bytes(range(256)), b"x" * 70_000]

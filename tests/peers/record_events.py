@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", CUDA_VISIBLE_DEVICES="")
 
 import numpy as np
 import tensorflow
@@ -23,6 +23,8 @@ from cases_events import HPARAMS, MESSAGES, OPERATIONS, PICTURES, RECORDS, REFUS
 from peer_case import Raised, raised
 from peer_compare import tree_differences
 from peer_store import decode, encode, load, save
+from tensorboard.compat.proto import event_pb2 as board_pb2
+from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorflow.core.framework import attr_value_pb2, graph_pb2, node_def_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2
@@ -32,7 +34,7 @@ from tensorflow.core.util import event_pb2
 FILE = "events.json.gz"
 tf = tensorflow.compat.v1
 MODULES = (attr_value_pb2, graph_pb2, node_def_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2, meta_graph_pb2, event_pb2)
-CLASSES = SimpleNamespace(**{name: value for module in MODULES for name, value in vars(module).items()}, HistogramProto=tf.HistogramProto)
+CLASSES = SimpleNamespace(**{name: value for module in MODULES for name, value in vars(module).items()})
 
 
 def in_session(make: Any) -> tuple[str, bytes]:
@@ -81,6 +83,8 @@ def by_tensorflow_1(folder: str) -> None:
 
 def by_tensorflow_2(folder: str) -> None:
     code = f"""
+import sys
+sys.path[:] = {sys.path!r}
 import tensorflow as tf
 with tf.summary.create_file_writer({folder!r}).as_default():
     for step in range(3):
@@ -96,8 +100,17 @@ def by_tensorboard(folder: str) -> None:
     writer = EventFileWriter(folder)
     for step in range(200):
         value = summary_pb2.Summary.Value(tag="loss", simple_value=step / 4)
-        writer.add_event(event_pb2.Event(wall_time=100.0 + step, step=step, summary=summary_pb2.Summary(value=[value])))
+        event = event_pb2.Event(wall_time=100.0 + step, step=step, summary=summary_pb2.Summary(value=[value]))
+        writer.add_event(board_pb2.Event.FromString(event.SerializeToString()))
     writer.close()
+
+
+def hyper_parameters() -> bytes:
+    """The summary that begins a run, with the keys of its map sorted."""
+    made = hparams.hparams_pb(HPARAMS, trial_id="t", start_time_secs=12.5)
+    kept = made.value[0].metadata.plugin_data
+    kept.content = plugin_data_pb2.HParamsPluginData.FromString(kept.content).SerializeToString(deterministic=True)
+    return made.SerializeToString(deterministic=True)
 
 
 def records(folder: str) -> None:
@@ -114,7 +127,7 @@ def record() -> dict[str, Any]:
     seen |= {f"operation: {name}": in_session(make) for name, make in OPERATIONS.items()}
     seen |= {f"picture: {name}": picture(make) for name, make in PICTURES.items()}
     seen |= {f"refused: {name}": refused(*case) for name, case in REFUSED.items()}
-    seen["hparams"] = hparams.hparams_pb(HPARAMS, trial_id="t", start_time_secs=12.5).SerializeToString(deterministic=True)
+    seen["hparams"] = hyper_parameters()
     seen["records"] = file_of(records)
     for write in (by_tensorflow_1, by_tensorflow_2, by_tensorboard):
         seen[f"file: {write.__name__}"] = file_of(write)

@@ -9,6 +9,7 @@ sharing their places.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -107,7 +108,8 @@ class _Links:
         for scope, inner in zip(reversed(way[1:]), reversed(way[:-1]), strict=True):
             assert isinstance(scope, Scope)
             port = link.ends.setdefault(scope, Point(kind))
-            link = self._link(scope, *((inner, port) if kind == "out" else (port, inner)), edge)
+            a, b = (inner, port) if kind == "out" else (port, inner)
+            link = self._link(scope, a, b, edge)
 
     def _link(self, scope: Scope, a: Item, b: Item, edge: Edge) -> Link:
         link = self._links.setdefault(scope, {}).setdefault((a, b), Link(a, b))
@@ -210,7 +212,7 @@ def _reorder(rows: list[list[Item]], links: Iterable[Link]) -> None:
     below: dict[Item, list[Item]] = {}
     for link in links:
         chain = link.chain
-        for top, bottom in zip(chain, chain[1:], strict=False):
+        for top, bottom in itertools.pairwise(chain):
             above.setdefault(bottom, []).append(top)
             below.setdefault(top, []).append(bottom)
     for sweep in range(_SWEEPS):

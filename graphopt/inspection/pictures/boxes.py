@@ -108,7 +108,7 @@ class Drawing:
     """What a picture shows.
 
     Attributes:
-      title: what it is of. root: everything. edges: between boxes.
+      title: what it is of, and how many operations there are. root: everything. edges: between boxes.
     """
 
     title: str
@@ -141,7 +141,7 @@ def drawing_of(given: Any) -> Drawing:
     boxes = list(dict.fromkeys(box_of.values()))
     root = _grouped(_flattened(_tree(boxes)))
     _label(root)
-    return Drawing(title, root, tuple(_edges(operations, box_of)))
+    return Drawing(f"{title}: {len(operations)} operations", root, tuple(_edges(operations, box_of)))
 
 
 # --- boxes -----------------------------------------------------------------------------------------------------------------------------
@@ -277,6 +277,6 @@ def _label(scope: Scope, around: str = "") -> None:
     for child in scope.children:
         if isinstance(child, Box) or not child.is_group:
             own = child.name[len(around) + 1 :] if around and child.name.startswith(f"{around}/") else child.name
-            child.label = own or f"({_short(child.name)})"
+            child.label = _short(child.name) if child.name == around else own
         if isinstance(child, Scope):
             _label(child, around if child.is_group else child.name)

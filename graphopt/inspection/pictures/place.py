@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from graphopt.inspection.pictures.arrange import Arrangement, Item, Link, Point
 from graphopt.inspection.pictures.boxes import Box, Scope
 
-CHARACTER = 6.7  # the width of a character of 12 pixels, on average
+CHARACTER = 6.9  # the width of a character of 12 pixels, on average
 LONGEST = 30
 HEIGHT = 36.0
 HEADER = 24.0
@@ -61,7 +62,7 @@ def shown(label: str) -> str:
 def closed_width(item: Box | Scope) -> float:
     """Return the width of a box, or of a closed scope."""
     second = second_line(item)
-    return max(len(shown(item.label)) + 3, len(second) * 0.86) * CHARACTER + 22
+    return max(len(shown(item.label)) + 3, len(second) * 0.9) * CHARACTER + 24
 
 
 def second_line(item: Box | Scope) -> str:
@@ -130,7 +131,7 @@ def _centres(arrangement: Arrangement, sizes: Mapping[Item, tuple[float, float]]
     below: dict[Item, list[Item]] = {}
     for link in arrangement.links:
         chain = link.chain
-        for top, bottom in zip(chain, chain[1:], strict=False):
+        for top, bottom in itertools.pairwise(chain):
             above.setdefault(bottom, []).append(top)
             below.setdefault(top, []).append(bottom)
     centres: dict[Item, float] = {}
@@ -148,8 +149,7 @@ def _centres(arrangement: Arrangement, sizes: Mapping[Item, tuple[float, float]]
             for item in row:
                 near = [centres[other] for other in neighbours.get(item, ())]
                 wanted.append(sum(near) / len(near) if near else centres[item])
-            for item, centre in zip(row, _apart(row, wanted, sizes), strict=True):
-                centres[item] = centre
+            centres.update(zip(row, _apart(row, wanted, sizes), strict=True))
     return centres
 
 
@@ -170,12 +170,15 @@ def _apart(row: list[Item], wanted: list[float], sizes: Mapping[Item, tuple[floa
 
 
 def ends_of(link: Link, placed: Mapping[Scope, Placed], own: Placed) -> list[tuple[float, float]]:
-    """Return the x and y at which a link leaves its upper and enters its lower end: of an open scope the port's."""
+    """Return the x and y at which a link leaves its upper and enters its lower end: of an open scope the port's; at a border its own."""
     found = []
     for item, is_top in ((link.chain[0], True), (link.chain[-1], False)):
         box = own.items[item]
         x = box.centre
         if isinstance(item, Scope) and item in placed and item in link.ends and not link.goes_back:
             x = box.x + placed[item].items[link.ends[item]].centre
-        found.append((x, box.bottom if is_top else box.y))
+        y = box.bottom if is_top else box.y
+        if isinstance(item, Point):
+            y = 0.0 if is_top else own.height
+        found.append((x, y))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphopt.inspection.reporting.log import Array, Contents, Curve
-from graphopt.inspection.reporting.markup import element, number
+from graphopt.inspection.reporting.markup import element, number, tag_name
 from graphopt.inspection.reporting.thinning import Ridges, ThinCurve, points_for, quantile, ridges, thin
 
 # So many groups of curves are open at first.
@@ -94,7 +94,7 @@ def _in_groups(tags: Sequence[str], figures: Sequence[str]) -> str:
 def _curve_figure(place: int, tag: str, curves: Sequence[Curve], runs: Sequence[str]) -> str:
     plot = element("div", [], class_="plot", tabindex="0", role="group", aria_label=f"{tag}: arrow keys read the values")
     text = element("details", [element("summary", "in words"), element("p", describe(tag, curves, runs))])
-    parts = [element("figcaption", tag), _larger(), plot, text]
+    parts = [element("figcaption", [tag_name(tag)]), _larger(), plot, text]
     return element("figure", parts, data_chart=str(place), data_tag=tag)
 
 
@@ -161,7 +161,7 @@ def histogram_figures(contents: Contents) -> str:
         of_run = [element("span", f" in {contents.runs[run]}")] if len(contents.runs) > 1 else []
         plot = element("div", [], class_="plot", tabindex="0", role="group", aria_label=f"{tag}: arrow keys go from step to step")
         text = element("details", [element("summary", "in words"), element("p", _ridge_text(series))])
-        parts = [element("figcaption", [element("span", tag, style="color:inherit;font-weight:inherit"), *of_run]), _larger(), plot, text]
+        parts = [element("figcaption", [tag_name(tag), *of_run]), _larger(), plot, text]
         figures.append(element("figure", parts, data_ridges=str(i), data_tag=tag, data_of_run=str(run)))
     return _in_groups([tag for tag, _, _ in contents.histograms], figures)
 

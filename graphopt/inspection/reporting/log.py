@@ -13,8 +13,8 @@ Array = np.ndarray[Any, Any]
 class Log(Protocol):
     """What was read from a log directory, such as a `graphopt.summary.LogData`.
 
-    A series has `steps` ``i64[n]``, `wall_times` ``f64[n]`` (seconds since 1970) and `values`: numbers ``[n]``, or a list of `HistogramProto`,
-    of `Summary.Image`, of `Summary.Audio` or of arrays.
+    A series has `steps` ``i64[n]``, `wall_times` ``f64[n]`` (seconds since 1970) and `values`: numbers ``[n]``, or a list of
+    `HistogramProto`, of `Summary.Image`, of `Summary.Audio` or of arrays.
     """
 
     @property
@@ -103,7 +103,17 @@ def contents_of(log: Log, training: Mapping[str, Mapping[str, Any]], warnings: S
         found.sort(key=lambda item: (item[0], item[1]))
     hparams = [log.hparams(run) if run in known else {} for run in runs]
     by_number = {runs.index(run): data for run, data in training.items()}
-    return Contents(runs, dict(sorted(curves.items())), *others.values(), hparams, by_number, list(warnings))
+    return Contents(
+        runs,
+        dict(sorted(curves.items())),
+        others["histograms"],
+        others["images"],
+        others["audio"],
+        others["tensors"],
+        hparams,
+        by_number,
+        warnings,
+    )
 
 
 def _curve(run: int, tag: str, series: Any) -> Curve:

@@ -30,6 +30,15 @@ def element(name: str, content: str | Sequence[str] = (), /, **attributes: str |
     return f"<{name}{given}>{inside}</{name}>"
 
 
+def tag_name(tag: str) -> str:
+    """Return a tag's name as HTML that may break into lines after slashes and underscores.
+
+    >>> tag_name("a<b/c")
+    'a&lt;b/<wbr>c'
+    """
+    return html.escape(tag, quote=False).replace("/", "/<wbr>").replace("_", "_<wbr>")
+
+
 def _attribute(name: str, value: str | bool) -> str:
     return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
 

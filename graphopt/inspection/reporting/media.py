@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphopt.inspection.reporting.log import Contents
-from graphopt.inspection.reporting.markup import element
+from graphopt.inspection.reporting.markup import element, tag_name
 
 # Of a tag at most so many steps are shown; the bytes of pictures and sounds that a page takes; the letters of one text.
 STEPS, MEDIA_BYTES, LETTERS = 10, 2_000_000, 20_000
@@ -74,7 +74,7 @@ def _chosen(count: int) -> list[int]:
 
 def _figure(tag: str, run: int, runs: Sequence[str], content: str) -> str:
     of_run = [element("span", f" in {runs[run]}")] if len(runs) > 1 else []
-    caption = element("figcaption", [element("span", tag, style="color:inherit;font-weight:inherit"), *of_run])
+    caption = element("figcaption", [tag_name(tag), *of_run])
     return element("figure", [caption, content], data_tag=tag, data_of_run=str(run))
 
 

@@ -41,7 +41,11 @@ def page(contents: Contents, title: str) -> str:
         ("texts", "Texts", read.figures),
         ("pipeline", "Pipeline of the training op", _by_run(contents, pipeline)),
         ("hyper-parameters", "Hyper-parameters", hyper_parameters(contents.runs, contents.hparams)),
-        ("values", "Final values", element("div", [final_values(contents.curves, contents.runs)], class_="card") if contents.curves else ""),
+        (
+            "values",
+            "Final values",
+            element("div", [final_values(contents.curves, contents.runs)], class_="card") if contents.curves else "",
+        ),
     ]
     shown = [(key, name, body) for key, name, body in sections if body]
     nothing = [] if shown else [element("p", "There is nothing to show yet.", class_="message note")]
@@ -69,12 +73,12 @@ def page(contents: Contents, title: str) -> str:
 
 def _data(contents: Contents) -> dict[str, Any]:
     start = start_of(contents)
-    first = dict.fromkeys(range(len(contents.runs)), 0.0)
+    begun: dict[int, float] = {}
     for curves in contents.curves.values():
         for curve in curves:
-            begun = float(curve.wall_times.min()) - start
-            first[curve.run] = min(first[curve.run] or begun, begun)
-    runs = [{"name": name, "start": round(first[i], 3)} for i, name in enumerate(contents.runs)]
+            first = float(curve.wall_times.min())
+            begun[curve.run] = min(begun.get(curve.run, first), first)
+    runs = [{"name": name, "start": round(begun.get(i, start) - start, 3)} for i, name in enumerate(contents.runs)]
     return {"start": start, "runs": runs, "charts": chart_data(contents), "histograms": histogram_data(contents)}
 
 
@@ -111,7 +115,9 @@ def _warnings(contents: Contents) -> str:
                 what = number(curve.values[bad[0]])
                 count = f"{bad.size:,} of {len(curve.steps):,} values are not finite"
                 found.append(f"{tag}{of_run}: {count}, the first at step {curve.steps[bad[0]]} ({what}).")
-    return "".join(element("div", [element("b", "warning", class_="kind"), element("span", text)], class_="message warning") for text in found)
+    return "".join(
+        element("div", [element("b", "warning", class_="kind"), element("span", text)], class_="message warning") for text in found
+    )
 
 
 def _by_run(contents: Contents, show: Any) -> str:
@@ -132,7 +138,9 @@ def _curves(contents: Contents) -> str:
 def _bar(contents: Contents) -> str:
     most = max(len(curve.steps) for curves in contents.curves.values() for curve in curves)
     smooth = "0.6" if most > _MANY else "0"
-    axes = [element("option", name, value=key) for key, name in (("step", "step"), ("relative", "time since the start"), ("wall", "wall time"))]
+    axes = [
+        element("option", name, value=key) for key, name in (("step", "step"), ("relative", "time since the start"), ("wall", "wall time"))
+    ]
     parts = [
         element("label", ["search ", element("input", type="search", id="filter", placeholder="tag or pattern")]),
         element(

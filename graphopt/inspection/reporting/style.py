@@ -15,7 +15,8 @@ STYLE = """
   --c0: #7aa7ff; --c1: #ff9d5c; --c2: #4fd1a5; --c3: #e58bf5; --c4: #e0bd4a; --c5: #5cc9e0; --c6: #ff8585; --c7: #b6bcc7; }
 * { box-sizing: border-box; }
 html { scroll-padding-top: 110px; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 14px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 14px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main, header, footer { max-width: 1480px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 26px; }
 h1 { font-size: 25px; line-height: 1.25; margin: 0; letter-spacing: -.01em; overflow-wrap: anywhere; }
@@ -48,10 +49,11 @@ code, .mono { font: 12.5px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaV
 .bar label { display: inline-flex; gap: 7px; align-items: center; white-space: nowrap; }
 .bar input[type=range] { width: 110px; accent-color: var(--accent); } .bar input[type=checkbox] { accent-color: var(--accent); }
 .bar output { min-width: 2.6em; font-variant-numeric: tabular-nums; }
-select, input[type=search], button { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line); border-radius: 6px;
-  padding: 3px 8px; }
+select, input[type=search], button { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line);
+  border-radius: 6px; padding: 3px 8px; }
 button { cursor: pointer; } button:hover { border-color: var(--accent); }
-.runs { display: flex; flex-wrap: wrap; gap: 4px 16px; border: 0; margin: 0; padding: 0; max-height: 92px; overflow: auto; flex-basis: 100%; }
+.runs { display: flex; flex-wrap: wrap; gap: 4px 16px; border: 0; margin: 0; padding: 0; max-height: 92px;
+  overflow: auto; flex-basis: 100%; }
 .runs legend { float: left; margin-right: 14px; color: var(--soft); padding: 0; }
 .runs svg, .tip svg { width: 34px; height: 8px; flex: none; }
 details.group { margin: 0 0 12px; }
@@ -85,7 +87,8 @@ tbody th { font-weight: 500; border-bottom: 1px solid var(--grid); white-space: 
 ol.pipeline { list-style: none; display: flex; flex-wrap: wrap; gap: 12px 30px; padding: 0; margin: 8px 0; counter-reset: stage; }
 ol.pipeline > li { position: relative; background: var(--card); border: 1px solid var(--line); border-top: 3px solid var(--accent);
   border-radius: 8px; padding: 9px 14px; max-width: 340px; min-width: 130px; counter-increment: stage; }
-ol.pipeline > li:not(:last-child)::after { content: "\\2192"; position: absolute; right: -23px; top: 8px; color: var(--soft); font-size: 16px; }
+ol.pipeline > li:not(:last-child)::after { content: "\\2192"; position: absolute; right: -23px; top: 8px; color: var(--soft);
+  font-size: 16px; }
 ol.pipeline b::before { content: counter(stage) ". "; color: var(--soft); font-weight: 500; }
 ol.pipeline dl { margin: 4px 0 0; display: grid; grid-template-columns: max-content 1fr; gap: 0 10px; font-size: 12.5px; }
 ol.pipeline dt { color: var(--soft); } ol.pipeline dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }

@@ -56,7 +56,9 @@ def plain(value: Any) -> str:
 def _variables(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
-    columns = [name for name in ("name", "type", "gradient", "why", "multiplier", "decay", "slots", "made_at") if any(name in row for row in rows)]
+    columns = [
+        name for name in ("name", "type", "gradient", "why", "multiplier", "decay", "slots", "made_at") if any(name in row for row in rows)
+    ]
     head = element("tr", [element("th", {"made_at": "made at"}.get(name, name), scope="col") for name in columns])
     body = [element("tr", [_cell(name, row.get(name, "")) for name in columns]) for row in rows]
     table = element("table", [element("thead", [head]), element("tbody", body)])

@@ -18,10 +18,9 @@ from graphopt.train.checkpoints.tensorflow_format import INDEX
 def prefix_of(path: Any) -> str:
     """Return the prefix that a path stands for: the path itself, or without the ending of a checkpoint's file."""
     text = text_of(path)
-    for suffix in (SUFFIX, INDEX):
-        if text.endswith(suffix) and not _main_file(text) and os.path.exists(text):
-            return text.removesuffix(suffix)
-    return text
+    ending = next((suffix for suffix in (SUFFIX, INDEX) if text.endswith(suffix)), "")
+    is_prefix = os.path.isfile(text + SUFFIX) or os.path.isfile(text + INDEX)
+    return text.removesuffix(ending) if os.path.isfile(text) and not is_prefix else text
 
 
 def _main_file(prefix: str) -> str | None:

@@ -24,7 +24,6 @@ from graphopt.train.checkpoints.restoring import restore_session
 from graphopt.train.checkpoints.retention import Retention
 from graphopt.train.checkpoints.session_state import SessionState, check_graph, copied_state, held_state, session_of
 from graphopt.train.checkpoints.state_file import (
-    CheckpointState,
     generate_checkpoint_state_proto,
     get_checkpoint_state,
     relative_state,
@@ -33,6 +32,9 @@ from graphopt.train.checkpoints.state_file import (
 )
 from graphopt.train.checkpoints.variable_names import saved_variables
 from graphopt.train.global_step import global_step as value_of_step
+
+# Stands for the content of a state file that others write too.
+_SHARED = ""
 
 
 class Saver:
@@ -228,19 +230,21 @@ class Saver:
         folder = os.path.dirname(prefix)
         make = relative_state if self._save_relative_paths else generate_checkpoint_state_proto
         state = make(folder, prefix, paths)
-        self._notice_others(state_path(folder, latest_filename), state)
+        path = state_path(folder, latest_filename)
+        self._notice_others(path)
         write_state(folder, state, latest_filename)
+        if self._written_states.get(path) != _SHARED:
+            self._written_states[path] = state.to_text()
 
-    def _notice_others(self, path: str, state: CheckpointState) -> None:
+    def _notice_others(self, path: str) -> None:
         """Warn, once for each file, when somebody else has written the state file since this Saver did."""
-        known = self._written_states.get(path)
-        self._written_states[path] = state.to_text() if known != "" else ""
-        if not known or not os.path.exists(path):
+        known = self._written_states.get(path, _SHARED)
+        if known == _SHARED or not os.path.exists(path):
             return
         with open(path, "rb") as file:
             found = file.read()
         if found != known.encode("ascii"):
-            self._written_states[path] = ""
+            self._written_states[path] = _SHARED
             warn(f"Somebody else writes checkpoints here too: {path} is not what this Saver wrote. The last one that writes it holds.")
 
     def wait(self) -> None:

@@ -9,14 +9,14 @@ from graphopt.train.checkpoints.crc32c import crc32c, masked
 from graphopt.train.checkpoints.damage import damaged
 
 _MAGIC = 0xDB4775248B80FB57
-_FOOTER_SIZE = 48
+FOOTER_SIZE = 48
 _TRAILER_SIZE = 5  # type of compression, checksum
 _UNCOMPRESSED = 0
 
 
 def is_table(content: bytes) -> bool:
     """Return whether a file's content ends as a sorted table does."""
-    return len(content) >= _FOOTER_SIZE and content[-8:] == struct.pack("<Q", _MAGIC)
+    return len(content) >= FOOTER_SIZE and content[-8:] == struct.pack("<Q", _MAGIC)
 
 
 def read_table(file: str, content: bytes) -> dict[bytes, bytes]:
@@ -31,7 +31,7 @@ def read_table(file: str, content: bytes) -> dict[bytes, bytes]:
     if not is_table(content):
         raise damaged(file, "footer", "it does not end as a sorted table does; it is cut off, or a file of something else")
     try:
-        footer = content[-_FOOTER_SIZE:]
+        footer = content[-FOOTER_SIZE:]
         offset, size, at = _handle(footer, 0)
         _block(file, content, offset, size)  # statistics, which are only checked
         offset, size, _ = _handle(footer, at)
@@ -66,6 +66,8 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         shared, at = varint(block, at)
         own, at = varint(block, at)
         size, at = varint(block, at)
+        if at + own + size > end:
+            raise IndexError("an entry runs past the end of its block")
         key = key[:shared] + block[at : at + own]
         at += own
         yield key, block[at : at + size]

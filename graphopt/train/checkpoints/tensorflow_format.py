@@ -17,7 +17,7 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentTypeError, DataLossError, UnsupportedError
 from graphopt.train.checkpoints.crc32c import crc32c, masked
 from graphopt.train.checkpoints.damage import damaged, system_error
-from graphopt.train.checkpoints.sorted_table import fields, is_table, read_table, varint
+from graphopt.train.checkpoints.sorted_table import FOOTER_SIZE, fields, is_table, read_table, varint
 
 INDEX = ".index"
 _LITTLE_ENDIAN = 0
@@ -162,6 +162,7 @@ def refuse_first_format(path: str) -> None:
     """Raise a NotImplementedError when a file is a checkpoint of TensorFlow's first format, which was one sorted table."""
     try:
         with open(path, "rb") as file:
+            file.seek(-min(FOOTER_SIZE, os.fstat(file.fileno()).st_size), os.SEEK_END)
             content = file.read()
     except OSError as error:
         raise system_error(error, path, "reading") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from graphopt.errors import ArgumentError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import get_default_graph
+from graphopt.graph.graph_def import to_graph_def
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.records import CHECKPOINT, SessionLog
 from graphopt.train.hooks.step import required_step
@@ -103,7 +105,9 @@ class CheckpointSaverHook(SessionRunHook):
         """Save the session as it begins."""
         step = int(session.run(self._step))
         os.makedirs(self._checkpoint_dir, exist_ok=True)
-        self._summary_writer.add_graph(get_default_graph())
+        graph = get_default_graph()
+        Path(self._checkpoint_dir, "graph.pbtxt").write_text(str(to_graph_def(graph)), encoding="utf-8")
+        self._summary_writer.add_graph(graph)
         self._save(session, step)
         self._timer.update_last_triggered_step(step)
 

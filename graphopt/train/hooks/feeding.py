@@ -16,8 +16,9 @@ class FeedFnHook(SessionRunHook):
 
     Example:
       >>> x = tf.placeholder(tf.float32, [])
+      >>> y = x * x
       >>> with tf.train.MonitoredSession(hooks=[tf.train.FeedFnHook(lambda: {x: 3.0})]) as session:
-      ...     print(session.run(x * x))
+      ...     print(session.run(y))
       9.0
     """
 
@@ -37,9 +38,9 @@ class FinalOpsHook(SessionRunHook):
 
     Example:
       >>> w = tf.get_variable("w", initializer=2.0)
-      >>> hook = tf.train.FinalOpsHook({"w": w})
+      >>> add, hook = w.assign_add(1.0), tf.train.FinalOpsHook({"w": w})
       >>> with tf.train.MonitoredSession(hooks=[hook]) as session:
-      ...     _ = session.run(w.assign_add(1.0))
+      ...     _ = session.run(add)
       >>> float(hook.final_ops_values["w"])
       3.0
     """

@@ -10,7 +10,8 @@ from typing import Any
 from graphopt.errors import ArgumentError
 from graphopt.ops.summary import merge_summary, scalar_summary
 from graphopt.ops.summary_proto import Summary
-from graphopt.ops.summary_wire import BYTES, FIXED32, key, to_float32, varint
+from graphopt.ops.summary_message import to_float32
+from graphopt.ops.summary_wire import BYTES, FIXED32, key, varint
 from graphopt.runtime.many_steps import SummaryOfValues
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.records import START, SessionLog

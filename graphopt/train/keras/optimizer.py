@@ -20,6 +20,7 @@ from graphopt.graph.scopes import name_scope
 from graphopt.graph.training_info import record_update
 from graphopt.graph.variables import Variable, assign_add, group, with_dependencies
 from graphopt.ops.elementwise import cast, multiply
+from graphopt.train.gradients_missing import check_any_gradient
 from graphopt.train.hyper import FRACTION, NON_NEGATIVE, check_learning_rate
 from graphopt.train.keras import clipping as clips
 from graphopt.train.keras.averages import average_scalars, check_averages, record_averages
@@ -119,7 +120,7 @@ class Optimizer(OptimizerState):
                     f"optimizer, e.g., tf.keras.optimizers.legacy.{type(self).__name__}."
                 )
         rate = rest.pop("lr", None)
-        check_no_unknown(rest, [*_ARGUMENTS, *self._declared()], f"{type(self).__name__}")
+        check_no_unknown(rest, [*_ARGUMENTS, *self._declared(), *inspect.signature(type(self)).parameters], f"{type(self).__name__}")
         return rate
 
     def _build_learning_rate(self, learning_rate: Any) -> Any:
@@ -152,9 +153,14 @@ class Optimizer(OptimizerState):
           The number of steps after this one, an int64 scalar.
 
         Raises:
-          ValueError: when the loss depends on none of the variables.
+          ValueError: when the loss depends on none of the variables; it says for each why.
         """
-        return self.apply_gradients(self.compute_gradients(loss, var_list, tape), name)
+        self._differentiated = None
+        pairs = self.compute_gradients(loss, var_list, tape)
+        if self._differentiated is not None:
+            check_any_gradient(self._differentiated, pairs, pairs)
+            self._differentiated = None
+        return self.apply_gradients(pairs, name)
 
     def compute_gradients(self, loss: Any, var_list: Any = None, tape: Any = None) -> list[Pair]:
         """Return the gradients of a loss, as pairs (gradient or None, variable).
@@ -169,9 +175,11 @@ class Optimizer(OptimizerState):
         """
         if tape is not None:
             return self._gradients_of_tape(loss, var_list, tape)
-        target = convert_to_tensor(loss() if callable(loss) else loss)
+        target = self._differentiated = convert_to_tensor(loss() if callable(loss) else loss)
         variables = to_variables(var_list)
         return list(zip(gradients(target, variables), variables, strict=True))
+
+    _differentiated: Tensor | None = None
 
     def _gradients_of_tape(self, loss: Any, var_list: Any, tape: Any) -> list[Pair]:
         if callable(loss):

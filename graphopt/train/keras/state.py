@@ -175,7 +175,8 @@ class OptimizerState(HyperArguments):
         """Return the initial value of a slot: a number in each element, in the shape of its variable or in another shape."""
         known = variable.get_shape() if shape is None else shape
         if shape is not None or variable.get_shape().is_fully_defined():
-            return lambda: Constant(value)(known, dtype=variable.dtype)
+            # Of an integer variable, which gets no gradient, it is rounded: it is never used.
+            return lambda: Constant(variable.dtype.np.type(value).item())(known, dtype=variable.dtype)
         with init_scope():
             initial = variable.initialized_value()
             return zeros_as(initial) if value == 0.0 else fill(shape_of(initial), np.array(value, variable.dtype.np))

@@ -6,10 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphopt.errors import GraphStateError
-from graphopt.runtime.fetching import flatten_feeds
+from graphopt.graph.operation import Tensor
+from graphopt.runtime.fetching import fetch_key, flatten_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.session import Session
+from graphopt.runtime.signature import Signature
 from graphopt.train.hooks.protocol import Recovered, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+
+
+_CONTAINERS = (list, tuple, dict, Mapping)
+_MOST_SIGNATURES = 100
 
 
 class HookedSession:
@@ -28,6 +34,7 @@ class HookedSession:
         # What hooks are given when nobody asks for a trace; nobody fills it.
         self._untraced = (RunOptions(), RunMetadata())
         self._nothing = SessionRunValues(None, *self._untraced)
+        self._signatures: dict[Any, tuple[Signature, list[Any]]] = {}
         self.stop_requested = False
 
     @property
@@ -61,7 +68,7 @@ class HookedSession:
                 feeds = self._merged_feeds(feed_dict, feeding)
                 options = _merged_options(options, feeding)
             if options is None and run_metadata is None:
-                results = self._session.run(wanted, feeds)
+                results = self._run(wanted, feeds)
                 extra = self._untraced
             else:
                 extra = (options or RunOptions(), run_metadata or RunMetadata())
@@ -76,6 +83,28 @@ class HookedSession:
         if context.stop_requested:
             self.stop_requested = True
         return results[0]
+
+    def _run(self, wanted: list[Any], feeds: Any) -> list[Any]:
+        """Run the session; what was asked for before in the very same way is found without being taken apart."""
+        if not feeds:
+            feeds = {}
+        elif type(feeds) is not dict or any([type(fed) is not Tensor for fed in feeds]):
+            results: list[Any] = self._session.run(wanted, feeds)
+            return results
+        # Hooks ask with the same object again and again; the caller may write a new list each time.
+        asked = wanted[0]
+        key = (fetch_key(asked) if isinstance(asked, _CONTAINERS) else asked, *[id(each) for each in wanted[1:]], *feeds)
+        known = self._signatures.get(key)
+        if known is None or self._session._closed:
+            signature, _ = self._session._prepare(wanted, feeds)
+            if signature is None:
+                return wanted
+            if len(self._signatures) >= _MOST_SIGNATURES:
+                self._signatures.clear()
+            # What the identities stand for is kept, so that nothing else gets them.
+            known = self._signatures[key] = (signature, wanted)
+        results = known[0].run(list(feeds.values()))
+        return results
 
     def _tell(self, context: SessionRunContext, results: list[Any], places: Mapping[int, int], extra: tuple[Any, Any]) -> None:
         """Give each hook the values it asked for."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from graphopt.train.unknown_arguments import naming_nearest
+
 Sparse = Literal["as dense", "only rows", "refused"]
 Class = TypeVar("Class", bound=type)
 
@@ -37,6 +39,8 @@ def registered(name: str, *, sparse: Sparse, **example: Any) -> Callable[[Class]
 
     def enter(made: Class) -> Class:
         OPTIMIZERS[name] = OptimizerEntry(name, made, example, sparse)
+        if isinstance(made, type):
+            made.__init__ = naming_nearest(made.__init__, made.__name__)  # type: ignore[misc]
         return made
 
     return enter

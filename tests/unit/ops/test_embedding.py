@@ -13,7 +13,7 @@ from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.sparse_tensor import SparseTensor
 from graphopt.graph.variables import Variable, global_variables_initializer
-from graphopt.ops import embedding
+from graphopt.ops import embedding, sampled
 from graphopt.ops.control import placeholder
 from graphopt.runtime.session import Session
 from graphopt.tf1 import nn
@@ -121,15 +121,15 @@ def test_embedding_lookup_refuses_arguments() -> None:
 @pytest.mark.parametrize("removes_hits", [False, True])
 def test_sampled_losses(name: str, removes_hits: bool) -> None:
     w, b, x = normal(6, 3), normal(6), normal(2, 3)
-    labels, sampled = np.array([[5], [0]], "int64"), np.array([1, 5, 2], "int64")
+    labels, classes = np.array([[5], [0]], "int64"), np.array([1, 5, 2], "int64")
     expected = np.full((2, 1), 0.5), np.array([0.2, 0.3, 0.4])
     loss = getattr(nn, name)(
-        tensor(w), tensor(b), labels, tensor(x), 3, 6, sampled_values=(sampled, *expected), remove_accidental_hits=removes_hits
+        tensor(w), tensor(b), labels, tensor(x), 3, 6, sampled_values=(classes, *expected), remove_accidental_hits=removes_hits
     )
     of_true = (x * w[labels[:, 0]]).sum(1, keepdims=True) + b[labels] - np.log(0.5)
-    of_sampled = x @ w[sampled].T + b[sampled] - np.log(expected[1])
+    of_sampled = x @ w[classes].T + b[classes] - np.log(expected[1])
     if removes_hits:
-        of_sampled[labels == sampled] = -np.inf
+        of_sampled[labels == classes] = -np.inf
     logits = np.concatenate([of_true, of_sampled], 1)
     if name == "nce_loss":
         want = np.log1p(np.exp(-of_true[:, 0])) + np.log1p(np.exp(of_sampled)).sum(1)
@@ -140,4 +140,4 @@ def test_sampled_losses(name: str, removes_hits: bool) -> None:
 
 def test_sampled_losses_need_samples() -> None:
     with pytest.raises(NotImplementedError, match="sampled_values must be given"):
-        nn.nce_loss(tensor(normal(6, 3)), tensor(normal(6)), [[1]], tensor(normal(1, 3)), 3, 6)
+        sampled.nce_loss(tensor(normal(6, 3)), tensor(normal(6)), [[1]], tensor(normal(1, 3)))

@@ -290,7 +290,9 @@ def test_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(tf.errors.FailedPreconditionError, match=r"The log directory '.*' can't be made: '.*' is not a directory") as caught:
+        with pytest.raises(
+            tf.errors.FailedPreconditionError, match=r"The log directory '.*' can't be made: '.*' is not a directory"
+        ) as caught:
             tf.summary.FileWriter(folder)
         assert f"at {__file__}:" in caught.value.message
 
@@ -365,7 +367,11 @@ def test_a_file_that_fails_when_it_is_closed() -> None:
         (lambda w: w.add_summary(b"\xff"), ValueError, "Error parsing message"),
         (lambda w: w.add_summary(tf.Summary(), "x"), ValueError, "invalid literal"),
         (lambda w: w.add_event(3), ArgumentTypeError, "<class 'int'> is not a valid proto: add_event takes an Event"),
-        (lambda w: w.add_graph(3), ArgumentTypeError, "The passed graph must be an instance of `Graph` or the deprecated `GraphDef`, got 3"),
+        (
+            lambda w: w.add_graph(3),
+            ArgumentTypeError,
+            "The passed graph must be an instance of `Graph` or the deprecated `GraphDef`, got 3",
+        ),
         (lambda w: w.add_graph(None), ArgumentTypeError, "The passed graph must be an instance of `Graph`"),
         (lambda w: w.add_graph(tf.Graph(), graph_def=3), ArgumentError, "Please pass only graph, or graph_def"),
         (lambda w: w.add_meta_graph(3), ArgumentTypeError, "meta_graph_def must be type MetaGraphDef, saw type: <class 'int'>"),

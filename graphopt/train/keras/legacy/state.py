@@ -49,7 +49,7 @@ class StatePerGraph:
 
     @property
     def _present_graph(self) -> Graph:
-        """The graph that is meant where none is named: of the default graph and the default session's one with a state, else one with operations.
+        """The graph that is meant where none is named: the default graph or the default session's, whichever has a state or operations.
 
         Where that is still empty, as behind the `with` block in which everything was recorded, it is the only graph with a state.
         """
