@@ -109,7 +109,7 @@ def main():
     logdir = arguments.logdir or tempfile.mkdtemp(prefix="digits-")
     handles = build()
     _, (test_images, test_labels) = load_digits()
-    with tf.Session() as session, tf.summary.FileWriter(logdir) as writer:
+    with tf.Session() as session, tf.summary.FileWriter(logdir, session.graph) as writer:
         session.run(tf.global_variables_initializer())
         losses = train(handles, session, writer, arguments.epochs)
         accuracy = session.run(handles["accuracy"], {handles["images"]: test_images, handles["labels"]: test_labels})

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from graphopt.backends import AUTO, BACKENDS, choose
@@ -83,9 +83,10 @@ def run_script(script: str, arguments: list[str], *, full_traceback: bool = Fals
       CommandError: when there is no such file, or TensorFlow itself is imported already.
     """
     path = existing_file(script)
+    source = _source(path)
     try:
         with _as_main(path, arguments) as module, standing_in():
-            exec(_compiled(path, script), module.__dict__)
+            exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)
     except GraphStateError as error:
         if "install_as_tensorflow" not in str(error):
             return _failed(error, full_traceback)
@@ -100,11 +101,11 @@ def run_script(script: str, arguments: list[str], *, full_traceback: bool = Fals
     return FINE
 
 
-def _compiled(path: Path, name: str) -> CodeType:
+def _source(path: Path) -> bytes:
     try:
-        return compile(path.read_bytes(), name, "exec", dont_inherit=True)
+        return path.read_bytes()
     except OSError as error:
-        raise CommandError(f"{name} can't be read: {error.strerror}.") from None
+        raise CommandError(f"{path} can't be read: {error.strerror}.") from None
 
 
 @contextlib.contextmanager

@@ -75,4 +75,4 @@ def create_own_zeros_slot(primary: Any, name: str, dtype: DType | None = None) -
     kind, shape = dtype or primary.dtype, primary.get_shape()
     if shape.is_fully_defined():
         return create_own_slot(primary, lambda: Zeros()(shape, dtype=kind), name)
-    return create_own_slot(primary, zeros_as(cast(primary.initialized_value(), kind)), name)
+    return create_own_slot(primary, lambda: zeros_as(cast(primary.initialized_value(), kind)), name)

@@ -145,7 +145,8 @@ def audio(
 
     Args:
       name: its name in the current name scope; with the scope, and ``/audio`` or ``/audio/i`` after it, it becomes the tag.
-      tensor: float32 ``[batch, frames, channels]`` or ``[batch, frames]`` between -1 and 1. sample_rate: in hertz, a number or a scalar tensor.
+      tensor: float32 ``[batch, frames, channels]`` or ``[batch, frames]`` between -1 and 1.
+      sample_rate: in hertz, a number or a scalar tensor.
       max_outputs: how many sounds of the batch at most.
       collections: names of the collections it enters (SUMMARIES by default). family: a first part of the tag.
 

@@ -130,14 +130,14 @@ class LoggingBudget:
       ValueError: when the share isn't between 0 and 1.
 
     Example:
-      >>> seconds = iter([0.0, 1.0, 5.0, 6.0, 8.0, 9.0, 11.0, 12.0]).__next__
+      >>> seconds = iter([0.0, 1.0, 2.0, 8.0]).__next__
       >>> budget = LoggingBudget(0.25, clock=seconds)
       >>> for _ in range(2):
       ...     if budget.is_due():
-      ...         with budget.logging():  # takes two seconds of three
+      ...         with budget.logging():  # the second time it takes six seconds of seven
       ...             pass
       >>> budget.stretch
-      8
+      32
     """
 
     _NEW = 0.25  # how much a new measurement counts against those before

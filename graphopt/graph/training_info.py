@@ -135,6 +135,11 @@ def record_training_op(info: TrainingOpInfo) -> None:
     info.train_op.graph.state.setdefault(_KEY, {})[info.train_op] = info
 
 
+def training_ops_of(graph: Any) -> list[Tensor]:
+    """Return the training ops that were recorded in a graph, in order."""
+    return list(graph.root.state.get(_KEY, {}))
+
+
 def training_info(train_op: Any) -> TrainingOpInfo:
     """Return what a training operation knows of itself.
 

@@ -13,9 +13,11 @@ from graphopt.graph.operation import Operation
 from graphopt.inspection.recorded import is_placeholder
 from graphopt.inspection.roles import ROLES, roles_of
 from graphopt.inspection.subject import Subject
+from graphopt.ir.nested import has_programs
 from graphopt.ir.node import CONST, INPUT, ITEM, Node
 from graphopt.ir.plan import Batch, Plan
 from graphopt.ir.types import TensorType
+from graphopt.ops.fused import fused
 from graphopt.runtime.profile import RunMetadata
 from graphopt.runtime.session import Session
 from graphopt.runtime.store import Store
@@ -111,6 +113,9 @@ def flops_of(node: Node) -> int | None:
         return 0
     if not all(t.is_static for t in node.types) or not all(source.types[0].is_static for source in node.inputs):
         return None
+    if has_programs(node):
+        # A loop of fused steps does all of them; how often a loop turns, and which branch is taken, is known only when it runs.
+        return total_flops(node.attributes["body"].nodes()) if node.op is fused else None
     out = _size(node.types[0])
     if node.op.elementwise:
         return out

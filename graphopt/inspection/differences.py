@@ -73,8 +73,9 @@ def diff(a: Any, b: Any) -> Differences:
 
     Example:
       >>> w = tf.Variable(1.0, name="w")
-      >>> plain = tf.contrib.layers.optimize_loss(w * w, None, 0.1, "SGD")
-      >>> clipped = tf.contrib.layers.optimize_loss(w * w, None, 0.1, "SGD", clip_gradients=1.0)
+      >>> loss = tf.square(w)
+      >>> plain = tf.contrib.layers.optimize_loss(loss, None, 0.1, "SGD")
+      >>> clipped = tf.contrib.layers.optimize_loss(loss, None, 0.1, "SGD", clip_gradients=1.0)
       >>> print(tf.inspection.diff(plain, clipped)[0])
       pipeline: clip by global norm: only in b (clip_norm: 1)
     """

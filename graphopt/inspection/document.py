@@ -20,7 +20,7 @@ body.graphopt { max-width: 1180px; margin: 24px auto; padding: 0 20px; }
 .graphopt .scroll { overflow-x: auto; }
 .graphopt table { border-collapse: collapse; margin: 4px 0; font-size: 13px; }
 .graphopt th { text-align: left; border-bottom: 2px solid #888; padding: 3px 12px 3px 0; vertical-align: bottom; }
-.graphopt td { border-bottom: 1px solid #ddd; padding: 3px 12px 3px 0; vertical-align: top; overflow-wrap: anywhere; min-width: 2em; }
+.graphopt td { border-bottom: 1px solid #ddd; padding: 3px 12px 3px 0; vertical-align: top; overflow-wrap: break-word; }
 .graphopt td.number, .graphopt th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .graphopt pre, .graphopt code { font: 12.5px/1.4 ui-monospace, monospace; }
 .graphopt figure { margin: 6px 0; }

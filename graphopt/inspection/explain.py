@@ -14,6 +14,7 @@ from graphopt.inspection.scratch import Scratch
 from graphopt.inspection.subject import subject_of
 from graphopt.runtime.profile import RunMetadata
 from graphopt.runtime.session import Session
+from graphopt.runtime.signature import paused_collection
 
 
 def explain(train_op: Any, *, session: Session | None = None, run_metadata: RunMetadata | None = None) -> Explanation:
@@ -41,23 +42,26 @@ def explain(train_op: Any, *, session: Session | None = None, run_metadata: RunM
     """
     if session is not None and not isinstance(session, Session):
         raise ArgumentTypeError(f"session must be a tf.Session, got {type(session)}")
+    with paused_collection():
+        return Explanation(_content(train_op, session, run_metadata))
+
+
+def _content(train_op: Any, session: Session | None, run_metadata: RunMetadata | None) -> dict[str, Any]:
     subject = subject_of(train_op)
     present = Present(Scratch(subject.graph, session), session)
-    return Explanation(
-        {
-            "training_op": subject.name,
-            "loss": None if subject.loss is None else subject.loss.name,
-            "value": subject.value,
-            "built_at": None if subject.location is None else str(subject.location),
-            "unknown": list(subject.unknown),
-            "pipeline": pipeline(subject, present),
-            "variables": variable_rows(subject, present),
-            "optimizer_variables": [v.op.name for part in subject.parts for v in part.optimizer_variables],
-            "schedules": schedules(subject, present),
-            "effects": effects(subject),
-            "random": random_operations(subject),
-            "placeholders": placeholders(subject),
-            "summaries": summaries(subject),
-            "cost": cost(subject, session, run_metadata),
-        }
-    )
+    return {
+        "training_op": subject.name,
+        "loss": None if subject.loss is None else subject.loss.name,
+        "value": subject.value,
+        "built_at": None if subject.location is None else str(subject.location),
+        "unknown": list(subject.unknown),
+        "pipeline": pipeline(subject, present),
+        "variables": variable_rows(subject, present),
+        "optimizer_variables": [v.op.name for part in subject.parts for v in part.optimizer_variables],
+        "schedules": schedules(subject, present),
+        "effects": effects(subject),
+        "random": random_operations(subject),
+        "placeholders": placeholders(subject),
+        "summaries": summaries(subject),
+        "cost": cost(subject, session, run_metadata),
+    }

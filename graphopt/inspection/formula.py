@@ -15,6 +15,7 @@ from graphopt.ops.state import setting
 
 _LONGEST = 200
 _TRANSPARENT = (cast_op, identity)
+_CALL = re.compile(r"\w+\(\{\w+\}(, \{\w+\})*\)")
 _SIMPLE = re.compile(r"[\w./:]+|[\w./]+\(.*\)")
 
 
@@ -67,7 +68,8 @@ class _Writer:
         if opdef is power:
             return f"{_grouped(operands[0])} ** {_grouped(operands[1])}"
         if isinstance(opdef.scalar, str) and len(operands) == len(opdef.parameters):
-            names = {p.name: _grouped(text) for p, text in zip(opdef.parameters, operands, strict=True)}
+            is_call = _CALL.fullmatch(opdef.scalar) is not None
+            names = {p.name: text if is_call else _grouped(text) for p, text in zip(opdef.parameters, operands, strict=True)}
             try:
                 return _unwrapped(opdef.scalar.format(**names))
             except (KeyError, IndexError):  # it takes attributes, too

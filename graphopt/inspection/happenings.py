@@ -103,8 +103,9 @@ def _summary_tensors(subject: Subject) -> list[dict[str, Any]]:
     own = {s.tensor: s for part in subject.parts for s in part.summaries}
     found = [{"tensor": s.tensor, "tag": s.tag, "measured": s.measured} for s in own.values()]
     losses = {part.loss for part in subject.parts}
+    others = {s.tensor for info in subject.graph.state.get("training_ops", {}).values() for s in info.summaries}
     for tensor in subject.graph.root.get_collection(GraphKeys.SUMMARIES):
-        if isinstance(tensor, Tensor) and tensor not in own:
+        if isinstance(tensor, Tensor) and tensor not in own and tensor not in others:
             tag = tensor.op.attributes.get("tag")
             found.append({"tensor": tensor, "tag": tag or tensor.op.name, "measured": _measured(tensor, losses)})
     return found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
-
-import networkx
 
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import Variable
+from graphopt.inspection.networks import networkx
 from graphopt.inspection.recorded import before, is_variable, written_variables
 
 
@@ -31,16 +31,15 @@ class Path:
 
     def __str__(self) -> str:
         marks = ["", *["waits for it: " if control else "" for control in self.by_control]]
-        rows = [
-            f"{mark}{op.name} ({op.type}), {_types(op)}, made at {op.location}" for mark, op in zip(marks, self.operations, strict=True)
-        ]
+        rows = [f"{mark}{_described(op)}" for mark, op in zip(marks, self.operations, strict=True)]
         return "\n-> ".join(rows)
 
     __repr__ = __str__
 
 
-def _types(operation: Operation) -> str:
-    return ", ".join([str(t.tensor_type) for t in operation.outputs]) or "no result"
+def _described(operation: Operation) -> str:
+    types = ", ".join([str(t.tensor_type) for t in operation.outputs]) or "no result"
+    return f"{operation.name} ({operation.type}), {types}, made at {operation.location}"
 
 
 def path(a: Any, b: Any) -> Path:
@@ -87,14 +86,14 @@ def operation_of(given: Any) -> Operation:
     return given
 
 
-def _data_edges(operations: list[Operation]) -> networkx.DiGraph:
-    graph = networkx.DiGraph()
+def _data_edges(operations: list[Operation]) -> Any:
+    graph = networkx().DiGraph()
     graph.add_nodes_from(operations)
     graph.add_edges_from([(t.op, op, {"control": False}) for op in operations for t in op.inputs])
     return graph
 
 
-def _all_edges(operations: list[Operation]) -> networkx.DiGraph:
+def _all_edges(operations: list[Operation]) -> Any:
     """Return data edges, control edges, and edges from a write to the variable, as later reads see it."""
     graph = _data_edges(operations)
     for operation in operations:
@@ -107,10 +106,10 @@ def _all_edges(operations: list[Operation]) -> networkx.DiGraph:
     return graph
 
 
-def _shortest(graph: networkx.DiGraph, start: Operation, end: Operation) -> Path | None:
+def _shortest(graph: Any, start: Operation, end: Operation) -> Path | None:
     try:
-        operations = networkx.shortest_path(graph, start, end)
-    except networkx.NetworkXNoPath:
+        operations = networkx().shortest_path(graph, start, end)
+    except networkx().NetworkXNoPath:
         return None
-    control = [graph.edges[a, b]["control"] and not is_variable(b) for a, b in zip(operations, operations[1:], strict=False)]
+    control = [graph.edges[a, b]["control"] and not is_variable(b) for a, b in itertools.pairwise(operations)]
     return Path(tuple(operations), tuple(control))

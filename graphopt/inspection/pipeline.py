@@ -16,6 +16,7 @@ from graphopt.graph.variables import Variable
 from graphopt.inspection.recorded import place
 from graphopt.inspection.scratch import Scratch, number
 from graphopt.inspection.subject import Part, Subject
+from graphopt.ops.state import setting as SETTING
 
 
 class Present:
@@ -90,15 +91,23 @@ def _changed(stage: StageInfo, part: Part, present: Present, taken: set[str]) ->
 
 
 def _hyper_parameters(part: Part, present: Present) -> dict[str, Any]:
-    settings = {name: setting(value, present) for name, value in part.constants.items()}
-    if part.learning_rate is not None:
-        settings = {"learning_rate": setting(part.learning_rate, present), **{k: v for k, v in settings.items() if k != "learning_rate"}}
+    settings = {} if part.learning_rate is None else {"learning_rate": setting(part.learning_rate, present)}
+    settings |= {name: setting(value, present) for name, value in part.constants.items() if name not in settings}
+    is_computed = isinstance(part.learning_rate, Tensor) and part.learning_rate.op.opdef is not SETTING
+    if is_computed:
+        settings["learning_rate"] = _named_with_present(part.learning_rate, present)
     for name, hyper in part.hypers.items():
-        if name in settings or name in part.constants or (not part.stages and part.optimizer is not None):
+        is_own = name in settings or (not part.stages and part.optimizer is not None)
+        if is_own and not (is_computed and name == "learning_rate"):
             settings[name] = _with_present(settings.get(name), hyper, present)
     if part.decay is not None:
         settings["decay"] = f"{setting(part.given_learning_rate, present)} decayed by {name_of(part.decay)}"
     return settings
+
+
+def _named_with_present(tensor: Any, present: Present) -> str:
+    now = number(present.scratch.value(tensor))
+    return str(tensor.name) if now is None else f"{tensor.name} (now {now:.7g})"
 
 
 def _with_present(given: Any, hyper: Any, present: Present) -> Any:

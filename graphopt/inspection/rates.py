@@ -110,11 +110,11 @@ def _over_steps(tensor: Tensor, step: Variable, present: Present) -> dict[str, A
 
 
 def _horizon(coarse: dict[int, float | None], now: float | None) -> int:
-    """Return how many steps to show: about twice as many as it takes until the rate changes no more."""
+    """Return how many steps to show: as many as it takes until the rate hardly changes any more."""
     known = [(at, value) for at, value in coarse.items() if value is not None]
     largest = max([abs(value) for _, value in known], default=0.0)
     changes = [at for (_, old), (at, new) in itertools.pairwise(known) if abs(new - old) > _CHANGED * largest]
-    horizon = min(2 * changes[-1], 100 * changes[0], _LONGEST) if changes else 1000
+    horizon = min(max(changes[-1], 10), 100 * changes[0], _LONGEST) if changes else 1000
     return max(horizon, 2 * int(now or 0))
 
 

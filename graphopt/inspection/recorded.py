@@ -22,7 +22,8 @@ def is_variable(operation: Operation) -> bool:
 
 def is_state(operation: Operation) -> bool:
     """Return whether an operation is state or only reads it: a variable, its value, a setting."""
-    return operation.opdef in (state.variable, state.read, state.setting)
+    opdef = operation.opdef
+    return is_variable(operation) or opdef is state.read or opdef is state.setting
 
 
 def is_placeholder(operation: Operation) -> bool:

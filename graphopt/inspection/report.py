@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from graphopt.errors import ArgumentError
+from graphopt.errors import ArgumentError, FailedPreconditionError, PermissionDeniedError, user_location
 from graphopt.inspection.doctor import doctor
 from graphopt.inspection.explain import explain
 from graphopt.inspection.reporting.log import Log, contents_of
@@ -63,7 +63,7 @@ def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = 
       The file.
 
     Raises:
-      ValueError: for anything but a training op. OSError: when the file can't be written.
+      ValueError: for anything but a training op. PermissionDeniedError, FailedPreconditionError: when the file can't be written.
 
     Example:
       >>> w = tf.Variable(1.0, name="w")
@@ -74,11 +74,15 @@ def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = 
     """
     found = {"explanation": explain(train_op, session=session).to_dict(), "diagnosis": doctor(train_op, session=session).to_dict()}
     path = Path(logdir) / REPORT_DATA
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own first: whoever makes a report meanwhile finds the old file or the new one, whole.
-    unfinished = path.with_suffix(".json.new")
-    unfinished.write_text(json.dumps(_finite(found), indent=1, default=str), encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own first: whoever makes a report meanwhile finds the old file or the new one, whole.
+        unfinished = path.with_suffix(".json.new")
+        unfinished.write_text(json.dumps(_finite(found), indent=1, default=str), encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        kind = PermissionDeniedError if isinstance(error, PermissionError) else FailedPreconditionError
+        raise kind(None, None, f"The report data '{path}' can't be written: {error.strerror}.\n  at {user_location()}") from None
     return path
 
 

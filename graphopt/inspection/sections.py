@@ -127,8 +127,13 @@ def curve(points: Sequence[Sequence[Any]], title: str) -> str:
 
 
 def _effects(content: Mapping[str, Any]) -> Section | None:
-    rows = [[e["operation"], e["does"], e["guarded_by"] or "always", short_place(e["made_at"])] for e in content["effects"]]
+    rows = [[e["operation"], _does(e["does"]), e["guarded_by"] or "always", short_place(e["made_at"])] for e in content["effects"]]
     return Section("side effects, in order", [Table(["operation", "does", "only if", "made at"], rows)]) if rows else None
+
+
+def _does(words: str) -> str:
+    first, *rest = words.split(", ")
+    return f"{first} and {len(rest)} more" if rest else first
 
 
 def _random(content: Mapping[str, Any]) -> Section | None:

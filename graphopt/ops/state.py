@@ -24,13 +24,15 @@ STATE = "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf"
 
 variable = define_op(
     "variable(; dtype, shape)",
-    infer=lambda dtype, shape: TensorType(dtype, shape), discharge=lambda ctx, **attributes: ctx.ref(), only_reads=True, vjp=(), tf_name="VariableV2",
+    infer=lambda dtype, shape: TensorType(dtype, shape),
+    discharge=lambda ctx, **attributes: ctx.ref(), only_reads=True, vjp=(), tf_name="VariableV2",
     doc="A variable: its result is a reference, which reads and writes take.", ref=f"{STATE}/Variable",
 )  # fmt: skip
 
 read = define_op(
     "read(ref: ref) -> like(ref)",
-    discharge=lambda ctx, ref: ctx.get(ref), only_reads=True, vjp=lambda g, out, ref: g, passes_slices=True, tf_name="Identity", default_name="read",
+    discharge=lambda ctx, ref: ctx.get(ref), only_reads=True, vjp=lambda g, out, ref: g, passes_slices=True,
+    tf_name="Identity", default_name="read",
     doc="Return the value of a variable at this point of the run.",
 )  # fmt: skip
 
@@ -100,7 +102,8 @@ value_or = define_op(
 
 is_variable_initialized = define_op(
     "is_variable_initialized(ref: ref)",
-    infer=_optional_type, discharge=lambda ctx, ref: ctx.is_initialized(ref), only_reads=True, vjp=NOT_DIFFERENTIABLE, tf_name="IsVariableInitialized",
+    infer=_optional_type, discharge=lambda ctx, ref: ctx.is_initialized(ref), only_reads=True, vjp=NOT_DIFFERENTIABLE,
+    tf_name="IsVariableInitialized",
     doc="Return whether a variable has a value at this point of the run.", ref=f"{STATE}/is_variable_initialized",
 )  # fmt: skip
 

@@ -75,7 +75,7 @@ def encode_wav(samples: Array, sample_rate: float) -> bytes:
     >>> len(encode_wav(np.zeros([10, 2], np.float32), 8000.0))
     84
     """
-    frames, channels = samples.shape
+    _frames, channels = samples.shape
     scaled = samples.astype(np.float32) * np.float32(1 << 15)
     # Halves are rounded away from zero, as C's roundf does.
     rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))

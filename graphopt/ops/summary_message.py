@@ -318,8 +318,8 @@ class Message:
                 field = cls.BY_NUMBER.get(number)
                 if field is not None and wire in (BYTES, VARINT if field.kind is None else field.kind.wire):
                     field.read_into(made, wire, content)
-        except (IndexError, struct.error, UnicodeDecodeError, TypeError, AttributeError) as error:
-            raise ValueError(f"Error parsing message: {error}") from None
+        except (IndexError, struct.error, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"Error parsing message: {str(error).removeprefix('Error parsing message: ')}") from None
         return made
 
     def __eq__(self, other: object) -> bool:

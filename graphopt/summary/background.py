@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-
 # How often at most the file is flushed, in seconds.
 _SHORTEST = 0.05
+# How many items wait before the thread is woken where any number may.
+_MANY = 1000
 
 
 class File(Protocol):
@@ -29,8 +30,8 @@ class File(Protocol):
 class Background:
     """Writes to a file on a thread, which begins when there is something to write.
 
-    The thread is woken when the queue is half full, or when something has waited for `flush_secs`. Who finds the queue full, because more
-    comes than the thread gets done, writes what waits himself: changing to the thread and back would take longer.
+    The thread is woken when the queue is full, or when something has waited for `flush_secs`. Who finds the queue full while the thread
+    is being woken, because more comes than it gets done, writes what waits himself: changing to the thread and back would take longer.
 
     Args:
       file: where to write. max_queue: how many items may wait (0: any number). flush_secs: how long they may, in seconds.
@@ -41,15 +42,16 @@ class Background:
 
     def __init__(self, file: File, max_queue: int, flush_secs: float) -> None:
         self._file = file
-        self._limit = max_queue if max_queue > 0 else 1 << 62
-        self._wake_at = (max_queue + 1) // 2 if max_queue > 0 else 1000
+        self._limit = max_queue if max_queue > 0 else _MANY
         self._flush_secs = max(float(flush_secs), _SHORTEST)
         self._waiting: deque[Any] = deque()
-        self._has_work = threading.Condition(threading.Lock())
-        self._writing = threading.Lock()
+        # Both may be entered again: a forgotten writer may be collected, and so closed, on this very thread.
+        self._has_work = threading.Condition(threading.RLock())
+        self._writing = threading.RLock()
         self._flushed = time.monotonic()
         self._is_awake = False
         self._is_closed = False
+        self._is_finished = False
         self._thread: threading.Thread | None = None
         self.error: OSError | None = None
 
@@ -57,30 +59,29 @@ class Background:
         """Put an item into the queue."""
         waiting = self._waiting
         waiting.append(item)  # atomic: no lock is needed where nobody has to be woken
-        if self._thread is None or len(waiting) >= self._wake_at:
+        if self._thread is None or len(waiting) >= self._limit:
             self._wake()
 
     def _wake(self) -> None:
-        if not self._is_awake:
-            with self._has_work:
-                if self._thread is None and not self._is_closed:
-                    self._thread = threading.Thread(target=self._work, name="graphopt-summaries", daemon=True)
-                    self._thread.start()
-                if len(self._waiting) >= self._wake_at:
-                    self._is_awake = True
-                    self._has_work.notify()
-        if len(self._waiting) >= self._limit:
+        if self._is_awake:
             self._write(flush=False)
+            return
+        with self._has_work:
+            if self._thread is None and not self._is_closed:
+                self._thread = threading.Thread(target=self._work, name="graphopt-summaries", daemon=True)
+                self._thread.start()
+            if len(self._waiting) >= self._limit:
+                self._is_awake = True
+                self._has_work.notify()
 
     def _work(self) -> None:
-        while True:
+        while not self._is_closed:
             with self._has_work:
-                while len(self._waiting) < self._wake_at and not self._is_closed and (left := self._time_left()) > 0:
+                while len(self._waiting) < self._limit and not self._is_closed and (left := self._time_left()) > 0:
                     self._is_awake = False
                     self._has_work.wait(left)
-                if self._is_closed:
-                    return
             self._write(flush=self._time_left() <= 0)
+        self._finish()
 
     def _time_left(self) -> float:
         return self._flushed + self._flush_secs - time.monotonic()
@@ -106,14 +107,21 @@ class Background:
     def close(self) -> None:
         """Write what waits, end the thread and close the file. Closing twice is allowed."""
         with self._has_work:
-            if self._is_closed:
-                return
             self._is_closed = True
             self._has_work.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is None:
+            self._finish()
+        elif self._thread is not threading.current_thread():
             self._thread.join()
-        self._write(flush=True)
-        try:
-            self._file.close()
-        except OSError as error:
-            self.error = self.error or error
+            self._finish()  # where the thread has not lived to do it, after a fork
+
+    def _finish(self) -> None:
+        with self._writing:
+            if self._is_finished:
+                return
+            self._is_finished = True
+            self._write(flush=True)
+            try:
+                self._file.close()
+            except OSError as error:
+                self.error = self.error or error

@@ -6,11 +6,13 @@ number must be the same bytes in the others, tags included. Everything else is l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphopt.ops.summary_tensor import SummaryMetadata
 from graphopt.ops.summary_wire import BYTES, FIXED32, placed_fields, read_varint
 from graphopt.summary.records import windows
 
@@ -22,27 +24,33 @@ _PATIENCE = 3
 
 
 class Layout(NamedTuple):
-    """Where an event has what: `step` the place and size of its varint, `numbers` for each number the tag's place, its size and its own place."""
+    """Where an event has what.
+
+    Attributes:
+      step: place and size of its varint. numbers: for each number the tag's place, the tag's size, its own place, and whether it is
+        the only element of a tensor, as TensorFlow 2 writes numbers.
+    """
 
     step: tuple[int, int]
-    numbers: tuple[tuple[int, int, int], ...]
+    numbers: tuple[tuple[int, int, int, bool], ...]
 
 
 class Column(NamedTuple):
-    """Numbers of one tag: `places` says which records they come from."""
+    """Numbers of one tag: `places` says which records they come from, `is_tensor` that they were elements of tensors."""
 
     tag: str
     places: Array
     wall_times: Array
     steps: Array
     values: Array
+    is_tensor: bool = False
 
 
 def layout_of(event: bytes) -> Layout | None:
     """Return where an event has its step and numbers; None when it holds anything else."""
     try:
         return _layout(event)
-    except IndexError:
+    except (IndexError, ValueError):
         return None
 
 
@@ -67,17 +75,30 @@ def _layout(event: bytes) -> Layout | None:
     return Layout(step, tuple(numbers)) if numbers else None
 
 
-def _number(event: bytes, begin: int, end: int) -> tuple[int, int, int] | None:
-    """Return the places of a value's tag and number; None when it has no number, or more than both."""
-    tag = number = None
-    for field, kind, content, start in placed_fields(event, begin, end):
-        if (field, kind) == (1, BYTES) and tag is None:
-            tag = (start, len(content))
-        elif (field, kind) == (2, FIXED32) and number is None:
-            number = start
-        else:
-            return None
-    return None if tag is None or number is None else (*tag, number)
+def _number(event: bytes, begin: int, end: int) -> tuple[int, int, int, bool] | None:
+    """Return the places of a value's tag and number; None when it has no number, or anything else besides."""
+    found = {(field, kind): (content, start) for field, kind, content, start in placed_fields(event, begin, end)}
+    if found.keys() == {(1, BYTES), (2, FIXED32)}:
+        number = found[2, FIXED32][1]
+    elif found.keys() == {(1, BYTES), (8, BYTES), (9, BYTES)}:
+        number = _element(*found[8, BYTES]) if _is_of_scalars(found[9, BYTES][0]) else 0
+    else:
+        number = 0
+    name, at = found.get((1, BYTES), (b"", 0))
+    return (at, len(name), number, (8, BYTES) in found) if number else None
+
+
+def _is_of_scalars(metadata: bytes) -> bool:
+    return bool(SummaryMetadata.FromString(metadata).plugin_data.plugin_name == "scalars")
+
+
+def _element(tensor: bytes, start: int) -> int:
+    """Return the place of the only element of a float32 tensor, 0 when it is another tensor."""
+    parts = list(placed_fields(tensor, 0, len(tensor)))
+    if [part[0] for part in parts] not in ([1, 2, 4], [1, 2, 5]) or [part[2] for part in parts[:2]] != [1, b""]:
+        return 0
+    _, kind, content, at = parts[2]
+    return start + at if kind == BYTES and len(content) == 4 else 0
 
 
 def read_columns(data: Array, starts: Array, sizes: Array) -> tuple[list[Column], Array]:
@@ -86,7 +107,7 @@ def read_columns(data: Array, starts: Array, sizes: Array) -> tuple[list[Column]
     left = []
     order = np.argsort(sizes, kind="stable")
     bounds = [0, *(np.flatnonzero(np.diff(sizes[order])) + 1).tolist(), order.size] if order.size else [0]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         size = int(sizes[order[begin]])
         for at in range(begin, end, _AT_ONCE):
             places = order[at : min(at + _AT_ONCE, end)]
@@ -124,7 +145,7 @@ def _groups(rows: Array, layout: Layout) -> Iterator[Array]:
     is_fixed = np.ones(size, bool)
     is_fixed[1:9] = False
     is_fixed[layout.step[0] : sum(layout.step)] = False
-    for _, _, number in layout.numbers:
+    for _, _, number, _ in layout.numbers:
         is_fixed[number : number + 4] = False
     fixed = rows[:, is_fixed]
     has_step = _has_varint(rows, *layout.step)
@@ -164,7 +185,7 @@ def _columns(rows: Array, places: Array, layout: Layout) -> Iterator[Column]:
     begin, size = layout.step
     for i in range(size):
         steps |= (rows[:, begin + i] & 127).astype(np.uint64) << np.uint64(7 * i)
-    for tag_at, tag_size, number in layout.numbers:
+    for tag_at, tag_size, number, is_tensor in layout.numbers:
         tag = rows[0, tag_at : tag_at + tag_size].tobytes().decode(errors="replace")
         values = np.ascontiguousarray(rows[:, number : number + 4]).view("<f4")[:, 0]
-        yield Column(tag, places, wall_times, steps.astype(np.int64), values)
+        yield Column(tag, places, wall_times, steps.astype(np.int64), values, is_tensor)

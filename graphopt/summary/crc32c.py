@@ -1,7 +1,8 @@
 """CRC-32C (Castagnoli), the checksum of event files: of short texts in Python, of long ones and of many at once with NumPy.
 
 Two bytes are taken at a time, with a table of all pairs. A long text is cut into rows that NumPy works on side by side; the checksums
-of the rows are then joined by pairs: the checksum of ``a + b`` is that of ``a``, carried over as many zero bytes as ``b`` has, xor that of ``b``.
+of the rows are then joined by pairs: the checksum of ``a + b`` is that of ``a``, carried over as many zero bytes as ``b`` has, xor that of
+``b``.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class HParamsPluginData(Message):
 
 
 def to_value(name: str, value: Any) -> HParamValue:
-    """Return a hyper-parameter's value; what is no number, text or truth value is written as text where its text is short.
+    """Return a hyper-parameter's value.
 
     Raises:
       TypeError: for None, arrays and other values that are not single.

@@ -153,6 +153,6 @@ def is_histogram(plain: Any) -> bool:
     return isinstance(plain, dict) and "bucket_limit" in plain
 
 
-def path_of(folder: Path) -> list[Path]:
+def json_files(folder: Path) -> list[Path]:
     """Return the JSON files of a directory, the oldest first."""
     return sorted(folder.glob(f"{STEM}.*{ENDING}"))

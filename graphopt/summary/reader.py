@@ -16,7 +16,7 @@ from graphopt.ops.summary_proto import HistogramProto, SummaryValue
 from graphopt.summary.columns import Column, read_columns
 from graphopt.summary.directory import EVENT_FILES, is_being_written, os_error, to_path
 from graphopt.summary.hparams import read_hparams
-from graphopt.summary.json_lines import ENDING, histogram_of_plain, is_histogram, path_of
+from graphopt.summary.json_lines import ENDING, histogram_of_plain, is_histogram, json_files
 from graphopt.summary.log_data import LogData, RunData, Series
 from graphopt.summary.protos import Event, SessionLog
 from graphopt.summary.records import find_records
@@ -59,7 +59,7 @@ def read(logdir: Any) -> LogData:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(EVENT_FILES) if path.is_file()) or path_of(folder)
+    return sorted(path for path in folder.glob(EVENT_FILES) if path.is_file()) or json_files(folder)
 
 
 def _read_run(name: str, files: list[Path]) -> RunData:
@@ -99,6 +99,8 @@ class _Reading:
         columns, left = read_columns(records.data, records.starts, records.sizes)
         for column in columns:
             self._columns.setdefault(column.tag, []).append(column._replace(places=column.places + self._first))
+            if column.is_tensor:
+                self._run.plugins.setdefault(column.tag, "scalars")
         for i in left.tolist():
             begin, end = int(records.starts[i]), int(records.starts[i] + records.sizes[i])
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -159,13 +160,13 @@ def _batches(ordered: Array) -> Iterator[slice]:
 def _padded(data: Array, starts: Array, sizes: Array) -> Array:
     """Return records as rows, with zeros before the shorter ones.
 
-    Zeros before a text leave the state 0 as it is; so that the texts may begin with it, their first four bytes are turned over, which is what
-    the usual first state does to them.
+    Zeros before a text leave the state 0 as it is; so that the texts may begin with it, their first four bytes are turned over, which is
+    what the usual first state does to them.
     """
     size = int(sizes[-1])
     rows = np.zeros([starts.size, size], np.uint8, order="F")
     bounds = [0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), starts.size]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         own = int(sizes[begin])
         rows[begin:end, size - own :] = windows(data, own)[starts[begin:end]]
         rows[begin:end, size - own : size - own + 4] ^= 255

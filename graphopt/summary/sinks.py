@@ -22,7 +22,7 @@ from graphopt.summary.protos import serialized
 class Sink(Protocol):
     """What takes summaries: `FileWriter`, `JSONLinesWriter`, and those of this module.
 
-    >>> isinstance(tf.summary.JSONLinesWriter("lines"), tf.summary.Sink)
+    >>> isinstance(tf.summary.Tee(), tf.summary.Sink)
     True
     """
 

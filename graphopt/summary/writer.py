@@ -20,7 +20,7 @@ from graphopt.summary.background import Background
 from graphopt.summary.directory import os_error, prepare, to_path, warn_of_other_writers
 from graphopt.summary.event_file import EventFile, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
-from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
+from graphopt.summary.protos import Event, SessionLog, TaggedRunMetadata, serialized, to_run_metadata
 
 _SHARED_QUEUE = 1000
 _CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."
@@ -35,7 +35,8 @@ class FileWriter:
 
     Args:
       logdir: the directory. graph: a graph to write at once.
-      max_queue: how many events may wait; adding another one waits for the thread. flush_secs: how long they may wait, in seconds.
+      max_queue: how many events may wait (0: any number); who adds to a full queue helps the thread. flush_secs: how long they may wait,
+        in seconds.
       graph_def: a `GraphDef` to write, in place of `graph`. filename_suffix: what the file's name ends with.
       session: accepted for TensorFlow's sake.
 
@@ -110,13 +111,13 @@ class FileWriter:
         """Write a summary with its step and time, as every sink does."""
         self._add(summary_event(self._bytes_of(summary), step, wall_time))
 
-    def add_serialized(self, summary: bytes, global_step: int, wall_time: float) -> None:
-        """Write the bytes of a `Summary` without metadata as they are: for those who write one at every step.
+    def add_serialized(self, summary: bytes, step: int | None, wall_time: float) -> None:
+        """Write the bytes of a summary without metadata as they are, unread: the quickest way.
 
         Args:
-          summary: the bytes. global_step: the step it belongs to. wall_time: seconds since 1970.
+          summary: the bytes of a `Summary`. step: the step it belongs to, or None. wall_time: seconds since 1970.
         """
-        self._add(summary_event(summary, global_step, wall_time))
+        self._add(summary_event(summary, step, wall_time))
 
     def _bytes_of(self, summary: Any) -> bytes:
         made = summary
@@ -198,7 +199,7 @@ class FileWriter:
         One with the status START makes readers drop what earlier files of the directory say of this step and later ones: a run that is
         resumed at a checkpoint writes it first, and its curves have no zig-zag.
         """
-        self._add_now(global_step, session_log=session_log)
+        self._add_now(global_step, session_log=SessionLog.FromString(serialized(session_log)))
 
     def add_run_metadata(self, run_metadata: Any, tag: str, global_step: Any = None) -> None:
         """Write what a traced run reports.

@@ -9,10 +9,19 @@ from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
 from graphopt.tf1.contrib_opt import estimator as estimator
 from graphopt.tf1.contrib_opt import opt as opt
 from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
+from graphopt.tf1.sequence_losses import legacy_sequence_loss, sequence_loss, sequence_loss_by_example
 from graphopt.train import clip, slim_stages
 from graphopt.train.adaptive_clipping import _adaptive_max_norm, adaptive_clipping_fn
 from graphopt.train.averages import assign_moving_average, weighted_moving_average
-from graphopt.train.checkpoints import assigning, init_from_checkpoint, list_variables, load_checkpoint, load_variable
+from graphopt.train.checkpoints import (
+    assigning,
+    checkpoints_iterator,
+    init_from_checkpoint,
+    list_variables,
+    load_checkpoint,
+    load_variable,
+    wait_for_new_checkpoint,
+)
 from graphopt.train.create_train_op import create_train_op
 from graphopt.train.global_step import assert_global_step, create_global_step, get_global_step, get_or_create_global_step
 from graphopt.train.monitored import evaluation
@@ -80,12 +89,15 @@ training = SimpleNamespace(
     create_train_op=create_train_op,
     train=contrib_train,
     evaluate_once=evaluation.evaluate_once,
+    evaluate_repeatedly=evaluation.evaluate_repeatedly,
     get_or_create_eval_step=evaluation.get_or_create_eval_step,
     StopAfterNEvalsHook=evaluation.StopAfterNEvalsHook,
     SummaryAtEndHook=evaluation.SummaryAtEndHook,
     multiply_gradients=slim_stages.multiply_gradients,
     assign_moving_average=assign_moving_average,
     sgdr_decay=sgdr_decay,
+    checkpoints_iterator=checkpoints_iterator,
+    wait_for_new_checkpoint=wait_for_new_checkpoint,
     weighted_moving_average=weighted_moving_average,
 )
 
@@ -103,3 +115,7 @@ rnn = SimpleNamespace(
     static_bidirectional_rnn=static_bidirectional_rnn,
     static_rnn=static_rnn,
 )
+
+seq2seq = SimpleNamespace(sequence_loss=sequence_loss)
+
+legacy_seq2seq = SimpleNamespace(sequence_loss=legacy_sequence_loss, sequence_loss_by_example=sequence_loss_by_example)

@@ -2,6 +2,7 @@
 
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
 from graphopt.graph.training_info import training_info as training_info
+from graphopt.inspection.report import save_report_data
 from graphopt.summary.writer import FileWriterCache
 from graphopt.train import stages as stages
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
@@ -12,6 +13,7 @@ from graphopt.train.checkpoints import CheckpointState as CheckpointState
 from graphopt.train.checkpoints import NewCheckpointReader as NewCheckpointReader
 from graphopt.train.checkpoints import Saver as Saver
 from graphopt.train.checkpoints import checkpoint_exists as checkpoint_exists
+from graphopt.train.checkpoints import checkpoints_iterator as checkpoints_iterator
 from graphopt.train.checkpoints import export_meta_graph as export_meta_graph
 from graphopt.train.checkpoints import generate_checkpoint_state_proto as generate_checkpoint_state_proto
 from graphopt.train.checkpoints import get_checkpoint_mtimes as get_checkpoint_mtimes
@@ -49,6 +51,8 @@ from graphopt.train.hooks.protocol import SessionRunArgs as SessionRunArgs
 from graphopt.train.hooks.protocol import SessionRunContext as SessionRunContext
 from graphopt.train.hooks.protocol import SessionRunHook as SessionRunHook
 from graphopt.train.hooks.protocol import SessionRunValues as SessionRunValues
+from graphopt.train.hooks.report import ReportDataHook as ReportDataHook
+from graphopt.train.hooks.report import set_report_saver
 from graphopt.train.hooks.stopping import GlobalStepWaiterHook as GlobalStepWaiterHook
 from graphopt.train.hooks.stopping import StopAtStepHook as StopAtStepHook
 from graphopt.train.hooks.summary import SummarySaverHook as SummarySaverHook
@@ -96,3 +100,4 @@ from graphopt.train.training_op import training_op as training_op
 
 # Hooks stand beside the writers of summaries, and know them only by this function.
 set_writer_of(FileWriterCache.get)
+set_report_saver(save_report_data)

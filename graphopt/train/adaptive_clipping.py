@@ -17,6 +17,7 @@ from graphopt.ops.elementwise import add, cast, divide, exp, less, log, maximum,
 from graphopt.train.averages import assign_moving_average
 from graphopt.train.clip import global_norm
 from graphopt.train.stages import Pairs
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 class AdaptiveClipping:
@@ -46,6 +47,7 @@ class AdaptiveClipping:
         return [(map_values(lambda values: multiply(values, factor), gradient), v) for gradient, v in pairs]
 
 
+@naming_nearest
 def adaptive_clipping_fn(
     std_factor: Any = 2.0,
     decay: Any = 0.95,

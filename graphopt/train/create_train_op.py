@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from graphopt.errors import ArgumentTypeError, AssertedArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
-from graphopt.graph.operation import Operation, Tensor, user_location
+from graphopt.graph.operation import Operation, user_location
 from graphopt.graph.scopes import name_scope
-from graphopt.graph.training_info import SummaryInfo
 from graphopt.graph.variables import group, trainable_variables, with_dependencies
 from graphopt.ops.control import check_numerics as checked_numerics
+from graphopt.train.choosing import is_optimizer
 from graphopt.train.global_step import get_or_create_global_step
 from graphopt.train.optimizers import Optimizer
-from graphopt.train.slim_stages import Pairs, PairStage, Transform, add_gradients_summaries, clip_stage, multiplier_stage, transform_stage
-from graphopt.train.stages.stage import Step
+from graphopt.train.slim_stages import Transform, add_gradients_summaries, clip_stage, multiplier_stage, transform_stage
+from graphopt.train.stages.stage import Stage, Step
 from graphopt.train.step_summaries import StepSummaries
-from graphopt.train.training_op import Assembly, TrainingOp, describe, values_before
+from graphopt.train.training_op import Assembly, TrainingOp, describe, rate_of, update_operations
+from graphopt.train.unknown_arguments import naming_nearest
 
 _LOG = logging.getLogger("graphopt")
 
@@ -27,6 +29,7 @@ _LOG = logging.getLogger("graphopt")
 _USE_GLOBAL_STEP = 0
 
 
+@naming_nearest
 def create_train_op(
     total_loss: Any,
     optimizer: Any,
@@ -47,7 +50,7 @@ def create_train_op(
 
     Args:
       total_loss: a floating point tensor.
-      optimizer: an `Optimizer`.
+      optimizer: an optimizer object of any design (`tf.train`, `tf.optimizers`, `tf.keras.optimizers`).
       global_step: an integer variable that counts the steps; the graph's own, made when it is missing, by default; None to count none.
       update_ops: operations that happen before the loss is taken (those of the collection UPDATE_OPS by default). A warning is logged
         when one of the collection is not among them.
@@ -79,6 +82,7 @@ def create_train_op(
     return _create(total_loss, arguments, stages, _gradient_options(gate_gradients, aggregation_method, colocate_gradients_with_ops))
 
 
+@partial(naming_nearest, name="create_train_op")
 def create_slim_train_op(
     total_loss: Any,
     optimizer: Any,
@@ -154,50 +158,34 @@ def _gradient_options(gate_gradients: int, aggregation_method: int | None, coloc
     }
 
 
-def _create(total_loss: Any, given: _Arguments, stages: list[PairStage], gradient_options: dict[str, Any]) -> TrainingOp:
+def _create(total_loss: Any, given: _Arguments, stages: list[Stage], gradient_options: dict[str, Any]) -> TrainingOp:
     location = user_location()
     _check_optimizer(given.optimizer)
     global_step = _to_step(given.global_step)
-    operations = _update_operations(given.update_ops)
+    operations = update_operations(given.update_ops)
+    _warn_of_missing(operations)
     loss = convert_to_tensor(total_loss)
     if operations:
         loss = with_dependencies([group(*operations, name="update_barrier")], loss)
-    variables = _checked_variables(given.variables_to_train)
-    computed = given.optimizer.compute_gradients(loss, variables, **gradient_options)
-    before = values_before(computed)
-    pairs = computed
-    for stage in stages:
-        pairs = stage(pairs)
-    summaries = _summarized(pairs) if given.summarize_gradients else []
-    apply_op = given.optimizer.apply_gradients(pairs, global_step=global_step)
+    with Step(global_step=global_step, learning_rate=lambda: rate_of(given.optimizer, None, global_step)) as step:
+        line = Assembly(loss, given.optimizer, global_step, True, StepSummaries(()), step, operations)
+        line.compute([], _checked_variables(given.variables_to_train), **gradient_options)
+        line.run(stages)
+        if given.summarize_gradients:
+            with name_scope("summarize_grads"), line.summaries.watch("after the stages, before the update"):
+                add_gradients_summaries(line.pairs)
+        apply_op = line.apply(name=None)
     with name_scope("train_op"):
         value = checked_numerics(loss, message="LossTensor is inf or nan", name="CheckNumerics") if given.check_numerics else loss
         train_op = with_dependencies([apply_op], value)
     collected = get_default_graph().root.get_collection_ref(GraphKeys.TRAIN_OP)
     if train_op not in collected:
         collected.append(train_op)
-    with Step(global_step=global_step) as step:
-        assembly = Assembly(loss, given.optimizer, global_step, True, StepSummaries(()), step)
-    assembly.computed, assembly.pairs, assembly.stages = computed, pairs, [stage.info for stage in stages]
-    assembly.clipped_from = computed
-    assembly.summaries.recorded.extend(summaries)
-    return describe(
-        assembly,
-        train_op,
-        apply_op,
-        before,
-        None,
-        name="train_op",
-        location=location,
-        update_ops=operations,
-        given_rate=None,
-        rate=None,
-        decay=None,
-    )
+    return describe(line, train_op, apply_op, "train_op", location)
 
 
 def _check_optimizer(optimizer: Any) -> None:
-    if not isinstance(optimizer, Optimizer):
+    if isinstance(optimizer, type) or not is_optimizer(optimizer):
         raise ArgumentTypeError(
             f"create_train_op takes an optimizer object, such as tf.train.GradientDescentOptimizer(0.1), got {optimizer!r}; "
             "optimize_loss takes names and classes as well."
@@ -209,26 +197,14 @@ def _to_step(global_step: Any) -> Any:
     return get_or_create_global_step() if is_default else global_step
 
 
-def _update_operations(update_ops: Iterable[Any] | None) -> list[Operation]:
-    """Return what has to happen before the loss is taken, each once; warn when one of the collection is missing."""
-    graph = get_default_graph()
-    collected = [_operation(item) for item in graph.root.get_collection(GraphKeys.UPDATE_OPS)]
-    if update_ops is None:
-        return list(dict.fromkeys(collected))
-    operations = list(dict.fromkeys(_operation(item) for item in update_ops))
-    missing = [operation.name for operation in collected if operation not in operations]
+def _warn_of_missing(operations: list[Operation]) -> None:
+    """Warn when an operation of the collection UPDATE_OPS is not among those that will happen."""
+    missing = [operation.name for operation in update_operations(None) if operation not in operations]
     if missing:
         _LOG.warning(
             "update_ops in create_train_op does not contain all the update_ops in GraphKeys.UPDATE_OPS: %s will not happen.",
             ", ".join(missing),
         )
-    return operations
-
-
-def _operation(item: Any) -> Operation:
-    element = get_default_graph().as_graph_element(item)
-    operation: Operation = element.op if isinstance(element, Tensor) else element
-    return operation
 
 
 def _checked_variables(variables_to_train: Iterable[Any] | None) -> list[Any]:
@@ -240,11 +216,3 @@ def _checked_variables(variables_to_train: Iterable[Any] | None) -> list[Any]:
     if not variables:
         raise AssertedArgumentError("There are no variables to train: the graph has no trainable ones, or variables_to_train is empty.")
     return variables
-
-
-def _summarized(pairs: Pairs) -> list[SummaryInfo]:
-    with name_scope("summarize_grads"):
-        made = add_gradients_summaries(pairs)
-    return [
-        SummaryInfo(summary, summary.op.attributes.get("tag", summary.op.name), "after the stages, before the update") for summary in made
-    ]

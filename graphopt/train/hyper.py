@@ -19,7 +19,7 @@ import numpy as np
 
 from graphopt import dtypes
 from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, ArgumentTypeError, ElementNotFoundError
+from graphopt.errors import ArgumentError, ArgumentTypeError, ElementNotFoundError, GraphStateError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor, default_session
 from graphopt.graph.settings import default_settings, setting, stores_of
@@ -58,8 +58,11 @@ FRACTION = Range(low=0.0, high=1.0, words="between 0 and 1")
 DECAY = Range(low=0.0, high=1.0, open_high=True, words="at least 0 and less than 1")
 
 
-def check_number(value: Any, name: str, allowed: Range = ANY_NUMBER) -> float:
+def check_number(value: Any, name: str, allowed: Range = ANY_NUMBER, kinds: str = "a number") -> float:
     """Return a Python or NumPy number as a float.
+
+    Args:
+      value: what was given. name: its name for messages. allowed: which numbers it may be. kinds: what it may be, in words.
 
     Raises:
       TypeError: for anything else. ValueError: for NaN, or a number outside of the range.
@@ -67,7 +70,7 @@ def check_number(value: Any, name: str, allowed: Range = ANY_NUMBER) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise ArgumentTypeError(f"{name} must be a number, a scalar tensor, a schedule or a callable, got {value!r} of {type(value)}.")
+        raise ArgumentTypeError(f"{name} must be {kinds}, got {value!r} of {type(value)}.")
     number = float(value)
     if not allowed.holds(number):
         raise ArgumentError(f"{name} must be {allowed.words}, got {value!r}.")
@@ -88,7 +91,7 @@ def check_hyper(value: Any, name: str, allowed: Range = ANY_NUMBER) -> Any:
             raise ArgumentError(f"{name} is not a scalar: {value.name} has shape {value.get_shape()}.")
         return value
     if not callable(value):
-        check_number(value, name, allowed)
+        check_number(value, name, allowed, "a number, a scalar tensor, a schedule or a callable")
     return value
 
 
@@ -182,7 +185,9 @@ class HyperParameter:
         graph = self.tensor.graph.root
         if session is None:
             session = default_session()
-            return session if session is not None and session.graph is graph else None
+            if session is None or session.graph is not graph:
+                return None
+        check_open(session, self.name)
         if session.graph is not graph:
             raise ArgumentError(f"{self.name} belongs to another graph than the session that was given.")
         return session
@@ -194,6 +199,12 @@ class HyperParameter:
         for store in stores_of(graph) if session is None else [session.store]:
             with store.lock:
                 store.cell(name).value = number
+
+
+def check_open(session: Any, name: str) -> None:
+    """Raise a RuntimeError when a session is closed: it has forgotten its values."""
+    if session is not None and getattr(session, "_closed", False):
+        raise GraphStateError(f"{name} cannot be read or set in a closed Session: it has forgotten its values.")
 
 
 def hyper_parameter(value: Any, name: str, *, step: Any = None, allowed: Range = ANY_NUMBER) -> HyperParameter:
@@ -266,7 +277,12 @@ class HyperParameters(MutableMapping[str, float]):
         self._session = session
 
     def of(self, session: Any) -> HyperParameters:
-        """Return the hyper-parameters as one session has them."""
+        """Return the hyper-parameters as one session has them.
+
+        Raises:
+          RuntimeError: when it is closed.
+        """
+        check_open(session, "Hyper-parameters")
         return HyperParameters(self.parameters, session)
 
     def __getitem__(self, name: str) -> float:

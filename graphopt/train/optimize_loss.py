@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from graphopt.dtypes import DType
@@ -22,6 +23,7 @@ from graphopt.train.step_summaries import OPTIMIZER_SUMMARIES as OPTIMIZER_SUMMA
 from graphopt.train.step_summaries import StepSummaries
 from graphopt.train.training_op import (
     Assembly,
+    GivenRate,
     TrainingOp,
     checked_loss,
     checked_step,
@@ -30,7 +32,6 @@ from graphopt.train.training_op import (
     rate_of,
     rate_type,
     update_operations,
-    values_before,
 )
 
 
@@ -103,10 +104,10 @@ def optimize_loss(
         recorder = StepSummaries(summaries)
         rate = _decayed(given, global_step, learning_rate_decay_fn, recorder)
         opt = to_optimizer(optimizer, rate, has_rate=given is not None)
-        with Step(global_step=global_step, learning_rate=lambda: _rate_of_step(opt, opt is optimizer, rate, global_step)) as step:
-            line = Assembly(loss, opt, global_step, increment_global_step, recorder, step)
+        rate_now = partial(_rate_of_step, opt, opt is optimizer, rate, global_step)
+        with Step(global_step=global_step, learning_rate=rate_now, learning_rate_of=getattr(opt, "learning_rate_of", None)) as step:
+            line = Assembly(loss, opt, global_step, increment_global_step, recorder, step, operations)
             line.compute(more.scaling, variables, colocate_gradients_with_ops=colocate_gradients_with_ops)
-            before = values_before(line.computed)
             line.run(more.before_noise)
             line.run([] if gradient_noise_scale is None else [add_noise(gradient_noise_scale)])
             line.run(more.noise)
@@ -123,20 +124,9 @@ def optimize_loss(
             line.run(more.after_clipping)
             apply_op = line.apply()
         train_op = with_dependencies([apply_op], loss)
-    counts = not (opt is optimizer and has_rate(opt))
-    return describe(
-        line,
-        train_op,
-        apply_op,
-        before,
-        base if counts else None,
-        name=scope.original_name_scope.rstrip("/"),
-        location=location,
-        update_ops=operations,
-        given_rate=learning_rate,
-        rate=rate if counts else None,
-        decay=learning_rate_decay_fn if counts and given is not None else None,
-    )
+    has_own, decay = opt is optimizer and has_rate(opt), None if given is None else learning_rate_decay_fn
+    line.rate = GivenRate(learning_rate) if has_own else GivenRate(learning_rate, base, rate, decay)
+    return describe(line, train_op, apply_op, scope.original_name_scope.rstrip("/"), location)
 
 
 def _rate_of_step(optimizer: Any, is_object: bool, rate: Any, global_step: Any) -> Any:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices, map_values
-from graphopt.graph.operation import Location, Tensor, user_location
+from graphopt.graph.operation import Tensor, user_location
 from graphopt.graph.scopes import name_scope
 from graphopt.graph.summaries import histogram, scalar
-from graphopt.graph.training_info import StageInfo
 from graphopt.ops.elementwise import multiply
 from graphopt.train.clip import clip_by_norm, global_norm
+from graphopt.train.stages.stage import Pairs, Stage, Step, clipping_stage, location_of, stage
 
 _LOG = logging.getLogger("graphopt")
 
-Pairs = list[tuple[Any, Any]]
 Transform = Callable[[Pairs], Pairs]
 
 
@@ -134,22 +133,7 @@ def _summaries(pairs: Iterable[tuple[Any, Any]], separator: str) -> list[Tensor]
     return made
 
 
-class PairStage(NamedTuple):
-    """What happens to the pairs: a function in a name scope, and what inspection shows of it."""
-
-    info: StageInfo
-    scope: str | None
-    function: Transform
-
-    def __call__(self, pairs: Pairs) -> Pairs:
-        """Return what the stage makes of the pairs."""
-        if self.scope is None:
-            return list(self.function(pairs))
-        with name_scope(self.scope):
-            return list(self.function(pairs))
-
-
-def transform_stage(function: Transform) -> PairStage:
+def transform_stage(function: Transform) -> Stage:
     """Return the stage of a user's function of the pairs.
 
     Raises:
@@ -157,22 +141,27 @@ def transform_stage(function: Transform) -> PairStage:
     """
     if not callable(function):
         raise ArgumentTypeError(f"transform_grads_fn must be a function of the pairs (gradient, variable), got {function!r}.")
-    code = getattr(function, "__code__", None)
-    own = getattr(function, "location", None)
-    location = own or (user_location() if code is None else Location(code.co_filename, code.co_firstlineno, code.co_name))
     name = getattr(function, "stage_name", None) or f"transform by {getattr(function, '__name__', repr(function))}"
-    return PairStage(StageInfo(name, getattr(function, "settings", {}), location), None, function)
+    settings = getattr(function, "settings", {})
+    return Stage(name, settings, lambda pairs, _: function(pairs), location_of(function), clips=True)
 
 
-def multiplier_stage(multipliers: Mapping[Any, Any]) -> PairStage:
+def multiplier_stage(multipliers: Mapping[Any, Any]) -> Stage:
     """Return the stage that multiplies the gradients of some variables."""
     keys = multipliers if isinstance(multipliers, Mapping) else {}
     shown = {key if isinstance(key, str) else key.op.name: value for key, value in keys.items()}
-    info = StageInfo("multiply gradients", {"multipliers": shown}, user_location())
-    return PairStage(info, "multiply_grads", lambda pairs: multiply_gradients(pairs, multipliers))
+    return stage("multiply gradients", _scoped("multiply_grads", lambda pairs: multiply_gradients(pairs, multipliers)), multipliers=shown)
 
 
-def clip_stage(max_norm: Any) -> PairStage:
+def clip_stage(max_norm: Any) -> Stage:
     """Return the stage that clips each gradient by its own norm."""
-    info = StageInfo(_ClipNorms.stage_name, {"max_norm": max_norm}, user_location())
-    return PairStage(info, "clip_grads", lambda pairs: clip_gradient_norms(pairs, max_norm))
+    clip = _scoped("clip_grads", lambda pairs: clip_gradient_norms(pairs, max_norm))
+    return clipping_stage(_ClipNorms.stage_name, clip, max_norm=max_norm)
+
+
+def _scoped(scope: str, function: Transform) -> Callable[[Pairs, Step], Pairs]:
+    def in_scope(pairs: Pairs, step: Step) -> Pairs:
+        with name_scope(scope):
+            return function(pairs)
+
+    return in_scope

@@ -130,7 +130,8 @@ def slim_train(
         )
         writer = (writer_for(logdir) if logdir else None) if summary_writer is _USE_DEFAULT else summary_writer
         if train_step_kwargs is _USE_DEFAULT:
-            train_step_kwargs = _step_tensors(step, number_of_steps, log_every_n_steps, trace_every_n_steps, logdir, writer)
+            train_step_kwargs = _step_tensors(step, number_of_steps, log_every_n_steps, trace_every_n_steps, logdir)
+        train_step_kwargs = {**train_step_kwargs, "summary_writer": writer}
         scaffold.finalize()
     manager = SessionManager(scaffold.local_init_op, scaffold.ready_op, scaffold.ready_for_local_init_op, graph)
     session = manager.prepare_session(
@@ -169,7 +170,7 @@ def _check_arguments(train_op: Any, logdir: Any, number_of_steps: Any, summary_o
         raise ArgumentError("`number_of_steps` must be either None or a positive number.")
 
 
-def _step_tensors(step: Any, number_of_steps: Any, log_every: Any, trace_every: Any, logdir: Any, writer: Any) -> dict[str, Any]:
+def _step_tensors(step: Any, number_of_steps: Any, log_every: Any, trace_every: Any, logdir: Any) -> dict[str, Any]:
     """Record what says when to log, trace and stop."""
     made: dict[str, Any] = {}
     with name_scope("train_step"):
@@ -180,7 +181,6 @@ def _step_tensors(step: Any, number_of_steps: Any, log_every: Any, trace_every: 
         if trace_every is not None:
             made["should_trace"] = equal(floormod(step.value(), trace_every), 0)
             made["logdir"] = logdir
-            made["summary_writer"] = writer
     return made
 
 

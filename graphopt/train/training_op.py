@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 from graphopt import dtypes
 from graphopt.dtypes import DType
@@ -15,12 +16,13 @@ from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.operation import Operation, Tensor, user_location
 from graphopt.graph.training_info import StageInfo, TrainingOpInfo, VariableInfo, record_training_op, training_info
 from graphopt.graph.variable_scope import variable_scope
-from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
+from graphopt.graph.variables import Variable, trainable_variables, with_dependencies
 from graphopt.train.choosing import to_optimizer
 from graphopt.train.global_step import assert_global_step, get_global_step
 from graphopt.train.gradients_missing import check_any_gradient
 from graphopt.train.hyper import NON_NEGATIVE, HyperParameter, HyperParameters, hyper_parameter
 from graphopt.train.optimizers import Optimizer
+from graphopt.train.optimizers.modern.guards import apply_and_count
 from graphopt.train.stages.stage import Pairs, Stage, Step, to_stage, unique_name
 from graphopt.train.statistics import Statistics
 from graphopt.train.step_summaries import StepSummaries
@@ -55,13 +57,27 @@ class TrainingOp(Tensor):
         return found.tensors()
 
 
+class GivenRate(NamedTuple):
+    """The learning rate that a training op was given, if it was.
+
+    Attributes:
+      given: what the user gave. hyper: it as a hyper-parameter. tensor: the rate to use, after the decay. decay: the decay function.
+    """
+
+    given: Any = None
+    hyper: HyperParameter | None = None
+    tensor: Any = None
+    decay: Any = None
+
+
 @dataclass
 class Assembly:
     """A training op while it is put together.
 
     Attributes:
       loss: the loss. optimizer: the optimizer. global_step: the variable that counts the steps, or None.
-      increments: whether the step is counted. summaries: what is recorded for people.
+      increments: whether the step is counted. summaries: what is recorded for people. step: what the stages share.
+      update_ops: what happens before the loss is returned. rate: the learning rate that was given; an optimizer object's own counts more.
     """
 
     loss: Tensor
@@ -70,10 +86,13 @@ class Assembly:
     increments: bool
     summaries: StepSummaries
     step: Step
+    update_ops: Sequence[Operation] = ()
+    rate: GivenRate = field(default_factory=GivenRate)
 
     def __post_init__(self) -> None:
         self.stages: list[StageInfo] = []
         self.computed: Pairs = []
+        self.before: dict[Any, Any] = {}
         self.pairs: Pairs = []
         self.clipped_from: Pairs | None = None
 
@@ -89,6 +108,7 @@ class Assembly:
         else:
             self.computed = Optimizer(False, "gradients").compute_gradients(loss, chosen, **options)
         self.pairs = list(self.computed)
+        self.before = _values_before(self.computed)
 
     def run(self, stages: Iterable[Stage]) -> None:
         """Put the pairs through stages."""
@@ -99,38 +119,25 @@ class Assembly:
                 self.pairs = stage(self.pairs, self.step)
             self.stages.append(stage.info)
 
-    def apply(self) -> Operation:
-        """Record the update, what comes after it, and the count of steps; return the operation of the whole step."""
+    def apply(self, name: str | None = "train") -> Operation:
+        """Record the update, what comes after it, and the count of steps; return the operation of the whole step.
+
+        Args:
+          name: the update's name; the optimizer's for None.
+        """
         check_any_gradient(self.loss, self.computed, self.pairs)
         counted = self.global_step if self.increments else None
-        if isinstance(self.optimizer, Optimizer):
-            update = self.optimizer.apply_gradients(self.pairs, global_step=counted, name="train")
-        else:
-            update = _applied_by_keras(self.optimizer, self.pairs, counted)
+        update = apply_and_count(self.optimizer, self.pairs, counted, name)
         return self.step.finish(update, self.pairs)
 
-    def hypers(self, given_rate: Any) -> dict[str, HyperParameter]:
+    def hypers(self) -> dict[str, HyperParameter]:
         """Return all hyper-parameters: the learning rate that was given, the optimizer's, the stages'."""
         found = dict(self.optimizer.hyper.parameters) if hasattr(self.optimizer, "hyper") else {}
-        if given_rate is not None:
-            found["learning_rate"] = given_rate
+        if self.rate.hyper is not None:
+            found["learning_rate"] = self.rate.hyper
         for name, value in self.step.hypers.items():
             found[unique_name(name, found)] = value
         return found
-
-
-def _applied_by_keras(optimizer: Any, pairs: Pairs, global_step: Any) -> Operation:
-    """Record the update of an optimizer of Keras's design, and count the step."""
-    made = optimizer.apply_gradients(pairs, name="train")
-    update = getattr(made, "op", made)
-    if global_step is None:
-        return update
-    counter: Any = variable_of(global_step) if isinstance(global_step, Tensor) else global_step
-    with get_default_graph().control_dependencies([update]):
-        counted = assign_add(counter, convert_to_tensor(1, dtype=counter.dtype))
-    operation: Operation = group(update, counted)
-    get_default_graph().root.add_to_collection(GraphKeys.TRAIN_OP, operation)
-    return operation
 
 
 @naming_nearest
@@ -196,30 +203,19 @@ def training_op(
         rate = None if given is None else given.in_type(rate_type(loss.dtype))
         chosen = to_optimizer(optimizer, rate, has_rate=given is not None)
         recorder = StepSummaries(summaries)
-        with Step(global_step=global_step, learning_rate=lambda: rate_of(chosen, given, global_step, chosen is optimizer)) as step:
-            assembly = Assembly(loss, chosen, global_step, increment_global_step, recorder, step)
+        rate_now = partial(rate_of, chosen, given, global_step, chosen is optimizer)
+        with Step(global_step=global_step, learning_rate=rate_now, learning_rate_of=getattr(chosen, "learning_rate_of", None)) as step:
+            assembly = Assembly(loss, chosen, global_step, increment_global_step, recorder, step, operations)
             assembly.compute(known, variables)
-            before = values_before(assembly.computed)
             recorder.norm("global_norm/gradient_norm", assembly.pairs, "before the stages")
             assembly.run(known)
             recorder.scalar("loss", "loss", loss, "before the step")
             recorder.each(assembly.pairs)
             apply_op = assembly.apply()
         train_op = with_dependencies([apply_op], loss)
-    counts = not (chosen is optimizer and has_rate(chosen))
-    return describe(
-        assembly,
-        train_op,
-        apply_op,
-        before,
-        given if counts else None,
-        name=scope.original_name_scope.rstrip("/"),
-        location=location,
-        update_ops=operations,
-        given_rate=learning_rate,
-        rate=rate if counts else None,
-        decay=None,
-    )
+    has_own = chosen is optimizer and has_rate(chosen)
+    assembly.rate = GivenRate(learning_rate) if has_own else GivenRate(learning_rate, given, rate)
+    return describe(assembly, train_op, apply_op, scope.original_name_scope.rstrip("/"), location)
 
 
 def rate_of(optimizer: Any, given: HyperParameter | None, global_step: Any, is_object: bool = False) -> Any:
@@ -247,26 +243,14 @@ def has_rate(optimizer: Any) -> bool:
     return hasattr(optimizer, "hyper") and "learning_rate" in optimizer.hyper.parameters
 
 
-def values_before(pairs: Pairs) -> dict[Any, Any]:
+def _values_before(pairs: Pairs) -> dict[Any, Any]:
     """Return the values of the variables as the step finds them."""
     return {v: v.value() for gradient, v in pairs if gradient is not None and isinstance(v, Variable)}
 
 
-def describe(
-    assembly: Assembly,
-    train_op: Tensor,
-    apply_op: Operation,
-    before: Mapping[Any, Any],
-    given: HyperParameter | None,
-    *,
-    name: str,
-    location: Any,
-    update_ops: Iterable[Operation],
-    given_rate: Any,
-    rate: Any,
-    decay: Any,
-) -> TrainingOp:
+def describe(assembly: Assembly, train_op: Tensor, apply_op: Operation, name: str, location: Any) -> TrainingOp:
     """Keep what is known of a training op with its graph; return it as such."""
+    rate = assembly.rate
     optimizer = assembly.optimizer
     record_training_op(
         TrainingOpInfo(
@@ -276,16 +260,16 @@ def describe(
             apply_op=apply_op,
             global_step=assembly.global_step,
             increments_global_step=assembly.increments and assembly.global_step is not None,
-            given_learning_rate=given_rate,
-            learning_rate=rate,
-            decay=decay,
+            given_learning_rate=rate.given,
+            learning_rate=rate.tensor,
+            decay=rate.decay,
             optimizer=optimizer,
             hyper_parameters=getattr(optimizer, "hyper_parameters", {}),
             stages=tuple(assembly.stages),
             variables=_variable_infos(optimizer, assembly.computed, assembly.pairs),
             optimizer_variables=tuple(_other_variables(optimizer)),
             summaries=tuple(assembly.summaries.recorded),
-            update_ops=tuple(update_ops),
+            update_ops=tuple(assembly.update_ops),
             location=location,
         )
     )
@@ -293,11 +277,11 @@ def describe(
     train_op.__class__ = TrainingOp
     assert isinstance(train_op, TrainingOp)
     state = train_op.graph.state
-    state.setdefault("training_hyper", {})[train_op] = HyperParameters(assembly.hypers(given))
-    step_rate = rate_of(optimizer, given, assembly.global_step) if decay is None else rate
+    state.setdefault("training_hyper", {})[train_op] = HyperParameters(assembly.hypers())
+    step_rate = rate_of(optimizer, rate.hyper, assembly.global_step) if rate.decay is None else rate.tensor
     pairs_before = assembly.pairs if assembly.clipped_from is None else assembly.clipped_from
     state.setdefault("training_stats", {})[train_op] = Statistics(
-        name, pairs_before, assembly.pairs, before, assembly.step.counters, step_rate
+        name, pairs_before, assembly.pairs, assembly.before, assembly.step.counters, step_rate
     )
     return train_op
 

@@ -6,7 +6,7 @@ import warnings
 
 from graphopt.compiler.needed import needed_operations
 from graphopt.graph.collections import GraphKeys
-from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.operation import Operation, Tensor, user_location
 
 
 def warn_of_idle_update_ops(train: Operation) -> None:
@@ -19,4 +19,6 @@ def warn_of_idle_update_ops(train: Operation) -> None:
     if idle:
         names = ", ".join(idle[:3]) + (", ..." if len(idle) > 3 else "")
         advice = "record it inside `with tf.control_dependencies(update_ops)`, or use optimize_loss."
-        warnings.warn(f"Operations of UPDATE_OPS ({names}) are not part of what minimize returns: {advice}", UserWarning, stacklevel=4)
+        message = f"Operations of UPDATE_OPS ({names}) are not part of what minimize returns: {advice}"
+        where = user_location()
+        warnings.warn_explicit(message, UserWarning, where.filename, where.line)

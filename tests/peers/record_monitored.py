@@ -1,4 +1,4 @@
-"""Records the programs of `cases_monitored.py` on TensorFlow and tf_slim, or replays the recorded ones on them.
+"""Records the programs of `cases_monitored.py` and `cases_monitored_hooks.py` on TensorFlow and tf_slim, or replays them.
 
 Needs an environment of its own (graphopt is not imported); it writes `monitored.json.gz` beside this file:
 
@@ -22,7 +22,9 @@ import tensorflow
 from tensorflow.python.framework import indexed_slices, ops, tensor
 
 ops.Tensor, ops.IndexedSlices = tensor.Tensor, indexed_slices.IndexedSlices  # where tf_slim 1.1.0 looks for them
-from cases_monitored import PROGRAMS, run_program  # noqa: E402
+import cases_monitored  # noqa: E402, F401 (enters its programs)
+import cases_monitored_hooks  # noqa: E402, F401 (enters its programs)
+from monitored_programs import PROGRAMS, run_program  # noqa: E402
 from peer_compare import tree_differences  # noqa: E402
 from peer_store import decode, encode, load, save  # noqa: E402
 from tensorflow.core.util.event_pb2 import Event  # noqa: E402

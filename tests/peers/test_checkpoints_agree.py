@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from record_checkpoints import AWKWARD_PATHS, HERE, STEPS, batch, build, typed_values
 
 import graphopt as tf
+from graphopt.train.checkpoints.crc32c import crc32c, masked
 
 
 @pytest.fixture(autouse=True)
@@ -144,11 +146,41 @@ def test_cut_and_missing_data_are_noticed(copied: Path) -> None:
 def test_strings_are_checked(copied: Path) -> None:
     data = copied / "types.data-00000-of-00001"
     whole = data.read_bytes()
-    at = whole.index(b"a longer text")
     reader = tf.train.load_checkpoint(copied / "types")
-    for place, replacement in ((at, b"A"), (at - 8, b"\xff" * 8)):
-        data.write_bytes(whole[:place] + replacement + whole[place + len(replacement) :])
-        with pytest.raises(
-            tf.errors.DataLossError, match="tensor 'types/string': its checksum is wrong|the strings' lengths run past its end"
-        ):
-            reader.get_tensor("types/string")
+    at = whole.index(b"a longer text")
+    data.write_bytes(whole[:at] + b"A" + whole[at + 1 :])
+    with pytest.raises(tf.errors.DataLossError, match="damaged at tensor 'types/string': its checksum is wrong"):
+        reader.get_tensor("types/string")
+    # One string: its length, a checksum of that, and itself.
+    at = whole.index(b"one") - 5
+    data.write_bytes(whole[:at] + b"\xff" * 8 + whole[at + 8 :])
+    with pytest.raises(tf.errors.DataLossError, match="damaged at tensor 'types/scalar_string': the strings' lengths run past its end"):
+        reader.get_tensor("types/scalar_string")
+
+
+def _with_header(header: bytes, folder: Path) -> Path:
+    """Write a sorted table whose only entry is the header of a checkpoint."""
+    empty = struct.pack("<II", 0, 1)
+
+    def entry(key: bytes, value: bytes) -> bytes:
+        return bytes([0, len(key), len(value)]) + key + value + empty
+
+    content, places = b"", []
+    for block in (entry(b"", header), empty):
+        places += [len(content), len(block)]
+        content += block + b"\0" + struct.pack("<I", masked(crc32c(block + b"\0")))
+    index = entry(b"z", bytes(places[:2]))
+    places = [*places[2:], len(content), len(index)]
+    content += index + b"\0" + struct.pack("<I", masked(crc32c(index + b"\0")))
+    (folder / "m.index").write_bytes(content + bytes(places).ljust(40, b"\0") + struct.pack("<Q", 0xDB4775248B80FB57))
+    return folder / "m"
+
+
+def test_tables_of_something_else_are_refused(tmp_path: Path) -> None:
+    assert tf.train.load_checkpoint(_with_header(b"\x08\x01", tmp_path)).variables == {}
+    with pytest.raises(NotImplementedError, match=r"m\.index was written on a big-endian machine, which graphopt does not read"):
+        tf.train.load_checkpoint(_with_header(b"\x08\x01\x10\x01", tmp_path))
+    with pytest.raises(tf.errors.DataLossError, match="its header: there is none, so this is a sorted table of something else"):
+        tf.train.load_checkpoint(_with_header(b"", tmp_path))
+    with pytest.raises(tf.errors.DataLossError, match=r"m\.index is damaged at its entries: "):
+        tf.train.load_checkpoint(_with_header(b"\x0b", tmp_path))

@@ -97,7 +97,7 @@ def test_pictures(name: str) -> None:
 def test_refused(name: str) -> None:
     says, make = REFUSED[name]
     expected = RECORDED[f"refused: {name}"].classes[0]
-    with pytest.raises(Exception) as caught:  # noqa: PT011 (which class, the recording says)
+    with pytest.raises(Exception) as caught:
         result_of(make)
     assert says in str(caught.value)
     assert expected in [kind.__name__ for kind in type(caught.value).__mro__]

@@ -1,7 +1,7 @@
 """Monitored sessions, hooks and training loops do what TensorFlow 2.21 and tf_slim 1.1.0 were recorded doing.
 
-The order of calls, the values that hooks see, log lines, files, events and refusals. The programs: `cases_monitored.py`; how they were
-recorded: `record_monitored.py`.
+The order of calls, the values that hooks see, log lines, files, events and refusals. The programs: `cases_monitored.py` and
+`cases_monitored_hooks.py`; how they were recorded: `record_monitored.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cases_monitored  # noqa: F401 (enters its programs)
+import cases_monitored_hooks  # noqa: F401 (enters its programs)
 import pytest
-from cases_monitored import PROGRAMS, run_program
+from monitored_programs import PROGRAMS, run_program
 from peer_compare import tree_differences
 from peer_store import load
 

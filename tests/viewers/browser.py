@@ -100,10 +100,10 @@ class Browser:
         ]
         self.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
-    def console(self) -> list[str]:
-        """Return the errors and warnings of the console since the last call."""
+    def console(self, *levels: str) -> list[str]:
+        """Return what the console says since the last call: errors and warnings, or the levels that are given."""
         entries = self.call("POST", "/se/log", {"type": "browser"})
-        return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
+        return [entry["message"] for entry in entries if entry["level"] in (levels or ("SEVERE", "WARNING"))]
 
     def resize(self, width: int, height: int) -> None:
         """Make the window so large."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.errors import OpError
+from graphopt.errors import GraphStateError, OpError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.operation import Tensor
 from graphopt.inspection.doctoring.case import Case, Finding, line_of, rule
@@ -27,10 +27,10 @@ def _cycled(case: Case, count: int) -> list[Mapping[Any, Any]]:
 def clipped_every_step(case: Case) -> Iterator[Finding]:
     """Find clipping that acts in every step, so that it sets the size of all steps."""
     clips = [] if case.info is None else [stage for stage in case.info.stages if stage.name.startswith("clip")]
-    scratch = case.scratch_session() if clips and hasattr(case.train_op, "stats") and not case.graph.finalized else None
+    stats = _statistics(case) if clips else None
+    scratch = None if stats is None else case.scratch_session()
     if scratch is None:
         return
-    stats = {name: case.train_op.stats[name] for name in ("clipped_fraction", "gradient_norm")}  # type: ignore[union-attr]
     try:
         found = [scratch.run([case.train_op, stats], feeds)[1] for feeds in _cycled(case, _STEPS)]
     except OpError:
@@ -45,6 +45,15 @@ def clipped_every_step(case: Case) -> Iterator[Finding]:
             None if clips[0].location is None else str(clips[0].location),
             "Raise the limit above the usual norm, or lower the learning rate instead.",
         )
+
+
+def _statistics(case: Case) -> dict[str, Any] | None:
+    """Return tensors that tell whether clipping acted; None for what has none, or can't record them any more."""
+    try:
+        stats = case.train_op.stats  # type: ignore[union-attr]
+    except (AttributeError, GraphStateError):
+        return None
+    return {name: stats[name] for name in ("clipped_fraction", "gradient_norm")}
 
 
 @rule("dead-units")

@@ -18,7 +18,7 @@ from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.inspection.formula import constant_text
 from graphopt.inspection.recorded import branches_of, is_state, is_variable, place, written_variables
-from graphopt.inspection.roles import OTHER, roles_of
+from graphopt.inspection.roles import OTHER, STATE, roles_of
 from graphopt.ir.node import CONST
 
 _MOST_CHILDREN = 48
@@ -84,9 +84,9 @@ class Scope:
 
     @property
     def role(self) -> str:
-        """The role most of its operations play."""
-        found = self.roles.most_common(1)
-        return found[0][0] if found else OTHER
+        """The role most of its operations play; state only where there is nothing else, because much reads state."""
+        found = [role for role, _ in self.roles.most_common()] or [OTHER]
+        return next((role for role in found if role != STATE), found[0])
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import networkx
-
 from graphopt.graph.graph import Graph
-from graphopt.graph.graph_def import graph_def
+from graphopt.graph.graph_def import to_graph_def as recorded_graph_def
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.inspection.formula import constant_text
+from graphopt.inspection.networks import networkx
 from graphopt.inspection.pictures.boxes import Box, Drawing, Scope, drawing_of, operations_of
 from graphopt.inspection.pictures.looks import LOOKS, UNPRINTABLE
 from graphopt.inspection.pictures.place import second_line
@@ -19,8 +18,8 @@ from graphopt.inspection.roles import roles_of
 from graphopt.ir.node import CONST
 
 
-def to_networkx(given: Any) -> networkx.MultiDiGraph:
-    """Return a graph for networkx: a node for each operation, an edge for each tensor that one takes from another and each control edge.
+def to_networkx(given: Any) -> Any:
+    """Return a graph as a `networkx.MultiDiGraph`: a node for each operation, an edge for each tensor that one takes and each control edge.
 
     Nodes are the operations' names, with the attributes ``type``, ``role`` (state, forward, backward, update, other), ``scope``,
     ``shapes``, ``dtypes``, ``made_at``, ``value`` (of constants), ``writes``, ``id`` and ``operation``; edges have ``kind`` (``data``,
@@ -40,7 +39,7 @@ def to_networkx(given: Any) -> networkx.MultiDiGraph:
     """
     title, operations = operations_of(given)
     roles = roles_of(operations)
-    graph = networkx.MultiDiGraph(name=title)
+    graph = networkx().MultiDiGraph(name=title)
     for operation in operations:
         graph.add_node(operation.name, **_attributes(operation, roles[operation]))
     present = set(operations)
@@ -144,7 +143,7 @@ def to_graph_def(given: Any) -> Any:
       >>> [node.op for node in tf.inspection.to_graph_def(loss).node if node.name == "loss"]
       ['Square']
     """
-    return graph_def(_graph_of(given))
+    return recorded_graph_def(_graph_of(given))
 
 
 def _graph_of(given: Any) -> Graph:

@@ -30,6 +30,9 @@ LOOKS = {
     OTHER: Look("O", "#ffffff", "#5a5a5a", "other"),
 }
 
+# What lines look like, by their class, and what they mean.
+LINES = {"data": "data", "control": "waits for, without taking a value", "back": "goes back up, into a scope that stands above"}
+
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphopt.inspection.pictures.arrange import Arrangement, Item, Link, Point, scopes_of
 from graphopt.inspection.pictures.boxes import Box, Drawing, Scope
-from graphopt.inspection.pictures.looks import LOOKS, escaped
+from graphopt.inspection.pictures.looks import LINES, LOOKS, escaped
 from graphopt.inspection.pictures.page_script import SCRIPT
 from graphopt.inspection.pictures.place import (
     BETWEEN,
@@ -51,8 +51,8 @@ aside { width: 300px; overflow: auto; border-left: 1px solid #bbb; padding: 10px
 #canvas .title { font-weight: 600; paint-order: stroke; stroke: #fff; stroke-width: 4px; }
 #canvas .head rect { fill: #fff; fill-opacity: 0; } #canvas .head:hover rect { fill: #dfe8f5; fill-opacity: 1; }
 #canvas .head, #canvas .closed, #canvas .box { cursor: pointer; }
-#canvas .link { fill: none; stroke: #666; stroke-opacity: 0.75; }
-#canvas .control { stroke-dasharray: 4 3; } #canvas .back { stroke: #b00; }
+#canvas .link, .legend .link { fill: none; stroke: #666; stroke-opacity: 0.75; }
+#canvas .control, .legend .control { stroke-dasharray: 4 3; } #canvas .back, .legend .back { stroke: #b00; stroke-dasharray: 8 3 2 3; }
 #canvas .link.chosen { stroke: #0a58ca; stroke-width: 2.5px; stroke-opacity: 1; }
 #canvas .box.chosen rect { stroke: #0a58ca; stroke-width: 3px; }
 @media (max-width: 800px) {
@@ -92,13 +92,18 @@ def to_page(drawing: Drawing, arrangements: Mapping[Scope, Arrangement]) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>{_STYLE}</style></head>
 <body><header><h1>{title}</h1><div>{buttons} {find} <span id="status" role="status"></span></div>
-<ul class="legend">{legend}<li>―― data</li><li>- - - waits for</li></ul></header>
+<ul class="legend">{legend}{_lines()}</ul></header>
 <main><div id="view" tabindex="0" aria-label="the graph: scroll, drag, or turn the wheel with Ctrl to zoom">{canvas}
 <noscript>{to_svg(drawing, arrangements)}</noscript></div>
 <aside aria-live="polite"><div id="about"></div></aside></main>
 <script id="graph-data" type="application/json">{data}</script>
 <script>{SCRIPT}</script></body></html>
 """
+
+
+def _lines() -> str:
+    head = '<svg width="28" height="8" aria-hidden="true">'
+    return "".join([f'<li>{head}<path class="link {kind}" d="M2 4h24"/></svg> {words}</li>' for kind, words in LINES.items()])
 
 
 def page_data(drawing: Drawing, arrangements: Mapping[Scope, Arrangement]) -> dict[str, Any]:

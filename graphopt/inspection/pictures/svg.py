@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from graphopt.inspection.pictures.arrange import Arrangement, Link, Point, scopes_of
 from graphopt.inspection.pictures.boxes import Box, Drawing, Scope
-from graphopt.inspection.pictures.looks import LOOKS, escaped
+from graphopt.inspection.pictures.looks import LINES, LOOKS, escaped
 from graphopt.inspection.pictures.place import HEIGHT, Placed, Rectangle, ends_of, place, second_line, shown
 
 MOST_BOXES = 300
-LEGEND = 62.0
+LEGEND = 84.0
+_NARROWEST = 960.0
 _MARGIN = 12.0
 ARROW = (
     '<marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" '
@@ -21,7 +22,7 @@ _STYLE = """
 .graph text { fill: #111; } .graph .second { font-size: 10.5px; fill: #333; } .graph .letter { font-size: 10px; font-weight: 700; }
 .graph .frame { fill: #000; fill-opacity: 0.025; stroke: #999; }
 .graph .title { font-weight: 600; paint-order: stroke; stroke: #fff; stroke-width: 4px; }
-.graph .link { fill: none; stroke: #666; stroke-opacity: 0.75; } .graph .control { stroke-dasharray: 4 3; } .graph .back { stroke: #b00; }
+.graph .link { fill: none; stroke: #666; stroke-opacity: 0.75; } .graph .control { stroke-dasharray: 4 3; } .graph .back { stroke: #b00; stroke-dasharray: 8 3 2 3; }
 """
 
 
@@ -34,7 +35,7 @@ def to_svg(drawing: Drawing, arrangements: Mapping[Scope, Arrangement]) -> str:
     opened = opened_scopes(drawing.root, MOST_BOXES)
     placed = place(drawing.root, arrangements, opened)
     own = placed[drawing.root]
-    width, height = max(own.width, 640.0) + 2 * _MARGIN, own.height + LEGEND + 2 * _MARGIN
+    width, height = max(own.width, _NARROWEST) + 2 * _MARGIN, own.height + LEGEND + 2 * _MARGIN
     writer = _Writer(arrangements, placed)
     writer.scope(drawing.root, _MARGIN + (width - 2 * _MARGIN - own.width) / 2, _MARGIN + LEGEND)
     what = escaped(drawing.title)
@@ -65,7 +66,7 @@ def opened_scopes(root: Scope, most: int) -> set[Scope]:
 
 
 def legend(title: str) -> str:
-    """Return the title and the legend of a picture, 62 pixels high.
+    """Return the title and the legend of a picture, 84 pixels high.
 
     Args:
       title: escaped text.
@@ -77,8 +78,11 @@ def legend(title: str) -> str:
         parts.append(f'<text class="letter" x="{x + 9}" y="48" text-anchor="middle">{look.letter}</text>')
         parts.append(f'<text x="{x + 24}" y="48">{look.words}</text>')
         x += 24 + len(look.words) * 6.9 + 12
-    parts.append(f'<path class="link" d="M{x} 44h22"/><text x="{x + 27}" y="48">data</text>')
-    parts.append(f'<path class="link control" d="M{x + 60} 44h22"/><text x="{x + 87}" y="48">waits for</text></g>')
+    x = _MARGIN
+    for kind, words in LINES.items():
+        parts.append(f'<path class="link {kind}" d="M{x} 66h24"/><text x="{x + 30}" y="70">{words}</text>')
+        x += 30 + len(words) * 6.9 + 14
+    parts.append("</g>")
     return "".join(parts)
 
 

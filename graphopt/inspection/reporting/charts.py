@@ -10,7 +10,7 @@ import numpy as np
 
 from graphopt.inspection.reporting.log import Array, Contents, Curve
 from graphopt.inspection.reporting.markup import element, number, tag_name
-from graphopt.inspection.reporting.thinning import Ridges, ThinCurve, points_for, quantile, ridges, thin
+from graphopt.inspection.reporting.thinning import Ridges, ThinCurve, points_for, quantile, ridges, rows_for, thin
 
 # So many groups of curves are open at first.
 _OPEN_GROUPS = 8
@@ -128,8 +128,9 @@ def _describe(curve: Curve, run: str) -> str:
 def histogram_data(contents: Contents) -> list[dict[str, Any]]:
     """Return what the script draws of each histogram."""
     found = []
+    rows_of_plot = rows_for(len(contents.histograms))
     for tag, run, series in contents.histograms:
-        binned = ridges(series)
+        binned = ridges(series, rows_of_plot)
         by_step = dict(zip(np.asarray(series.steps).tolist(), series.values, strict=True))
         rows = [{"step": step, "counts": _counts(counts), "text": _row_text(step, by_step[step])} for step, counts in binned.rows]
         found.append({"run": run, "low": binned.low, "high": binned.high, "rows": rows, "label": _ridge_label(tag, series, binned)})

@@ -11,8 +11,8 @@ import numpy as np
 from graphopt.inspection.reporting.log import Contents
 from graphopt.inspection.reporting.markup import element, tag_name
 
-# Of a tag at most so many steps are shown; the bytes of pictures and sounds that a page takes; the letters of one text.
-STEPS, MEDIA_BYTES, LETTERS = 10, 2_000_000, 20_000
+# Of a tag at most so many steps are shown; the bytes of pictures and of sounds that a page takes; the letters of one text and of all.
+STEPS, MEDIA_BYTES, LETTERS, ALL_LETTERS = 10, 2_000_000, 20_000, 600_000
 
 
 class Media(NamedTuple):
@@ -81,6 +81,7 @@ def _figure(tag: str, run: int, runs: Sequence[str], content: str) -> str:
 def texts(contents: Contents) -> Media:
     """Return figures of the texts among the tensors."""
     figures, left_out = [], []
+    letters = min(LETTERS, ALL_LETTERS // (STEPS * max(len(contents.tensors), 1)))
     for tag, run, series in contents.tensors:
         if not _is_text(series.values[-1]):
             left_out.append(f"The tensors of '{tag}' in run '{contents.runs[run]}' are not shown.")
@@ -88,10 +89,14 @@ def texts(contents: Contents) -> Media:
         frames = []
         for i in _chosen(len(series.steps)):
             step = element("p", f"step {int(series.steps[i])}", class_="soft")
-            text = element("pre", _text(series.values[i])[:LETTERS], tabindex="0")
+            text = element("pre", _shortened(_text(series.values[i]), letters), tabindex="0")
             frames.append(element("div", [step, text], class_="frame", data_step=f"step {int(series.steps[i])}"))
         figures.append(_figure(tag, run, contents.runs, element("div", frames, class_="frames")))
     return Media(element("div", figures, class_="pictures") if figures else "", left_out)
+
+
+def _shortened(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[:letters]}\n... {len(text) - letters:,} letters more"
 
 
 def _is_text(value: Any) -> bool:

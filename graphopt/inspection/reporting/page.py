@@ -18,6 +18,8 @@ from graphopt.inspection.reporting.training import findings, hyper_parameters, p
 
 # The browser itself keeps the page from loading anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
+# So many warnings about tags are shown one by one.
+_TAGS = 20
 # A run with more values than this in a curve is smoothed at first.
 _MANY = 100
 _NO_SCRIPT = "The curves are drawn by a script, and this browser runs none. The table of final values says the most important."
@@ -48,6 +50,9 @@ def page(contents: Contents, title: str) -> str:
         ),
     ]
     shown = [(key, name, body) for key, name, body in sections if body]
+    if not any((training.get("diagnosis") or {}).get("findings") for training in contents.training.values()):
+        # That all is well is no news: it comes after the curves.
+        shown.sort(key=lambda section: section[0] in ("findings", "pipeline", "hyper-parameters", "values"))
     nothing = [] if shown else [element("p", "There is nothing to show yet.", class_="message note")]
     main = [element("section", [element("h2", name), body], id=key, aria_label=name) for key, name, body in shown]
     notes = [element("p", note) for note in left_out]
@@ -106,7 +111,16 @@ def _tiles(contents: Contents) -> str:
 
 
 def _warnings(contents: Contents) -> str:
-    found = list(contents.warnings)
+    bad_tags = _bad_tags(contents)
+    more = [f"{len(bad_tags) - _TAGS:,} more curves have values that are not finite."] if len(bad_tags) > _TAGS else []
+    found = [*contents.warnings, *bad_tags[:_TAGS], *more]
+    return "".join(
+        element("div", [element("b", "warning", class_="kind"), element("span", text)], class_="message warning") for text in found
+    )
+
+
+def _bad_tags(contents: Contents) -> list[str]:
+    found = []
     for tag, curves in contents.curves.items():
         for curve in curves:
             bad = np.flatnonzero(~curve.is_finite)
@@ -115,18 +129,16 @@ def _warnings(contents: Contents) -> str:
                 what = number(curve.values[bad[0]])
                 count = f"{bad.size:,} of {len(curve.steps):,} values are not finite"
                 found.append(f"{tag}{of_run}: {count}, the first at step {curve.steps[bad[0]]} ({what}).")
-    return "".join(
-        element("div", [element("b", "warning", class_="kind"), element("span", text)], class_="message warning") for text in found
-    )
+    return found
 
 
 def _by_run(contents: Contents, show: Any) -> str:
-    blocks = []
+    runs_of: dict[str, list[str]] = {}
     for run, training in contents.training.items():
         body = show(training)
-        name = contents.runs[run]
-        blocks.append((element("h3", name) if body and len(contents.training) > 1 else "") + body)
-    return "".join(blocks)
+        if body:
+            runs_of.setdefault(body, []).append(contents.runs[run])
+    return "".join((element("h3", ", ".join(runs)) if len(contents.runs) > 1 else "") + body for body, runs in runs_of.items())
 
 
 def _curves(contents: Contents) -> str:

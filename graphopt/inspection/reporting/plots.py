@@ -1,7 +1,7 @@
 """The script's two kinds of plots: curves, and histograms as ridges."""
 
 CURVES = r"""
-const HEIGHT = 230, LEFT = 58, RIGHT = 14, TOP = 12, BOTTOM = 30;
+const ROWS = 14, HEIGHT = 230, LEFT = 58, RIGHT = 14, TOP = 12, BOTTOM = 30;
 const xs = series => {
   if (state.x === 'step') return series.step;
   const shift = state.x === 'relative' ? -data.runs[series.run].start : data.start;
@@ -158,7 +158,7 @@ class Chart {
     const at = this.X(first[place]);
     this.cursor.append(make('line', {class: 'cross', x1: at, x2: at, y1: TOP, y2: this.height - BOTTOM}));
     const table = tag('table');
-    for (const [{series, line}, i] of rows) {
+    for (const [{series, line}, i] of rows.slice(0, ROWS)) {
       if (line[i] !== null)
         this.cursor.append(make('circle', {cx: this.X(xs(series)[i]), cy: this.Y(line[i]), r: 4, fill: colour(series.run)}));
       const row = tag('tr'), cell = tag('td');
@@ -168,6 +168,7 @@ class Chart {
       table.append(row);
     }
     this.tip.replaceChildren(table);
+    if (rows.length > ROWS) this.tip.append(tag('div', 'soft', `and ${rows.length - ROWS} more runs`));
     const isRight = at > this.width / 2;
     this.tip.style.cssText = `top:${TOP}px;${isRight ? `right:${this.width - at + 12}px` : `left:${at + 12}px`}`;
   }

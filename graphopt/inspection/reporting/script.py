@@ -137,7 +137,7 @@ all('input[data-run]').forEach(box => {
   box.after(swatch(run));
   box.addEventListener('change', () => {
     if (box.checked) state.hidden.delete(run); else state.hidden.add(run);
-    all(`figure[data-of-run="${run}"]`).forEach(figure => figure.classList.toggle('hidden', !box.checked));
+    all(`figure[data-of-run="${run}"]`).forEach(figure => figure.classList.toggle('off', !box.checked));
     redraw();
   });
 });

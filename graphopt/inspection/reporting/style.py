@@ -99,7 +99,7 @@ ol.pipeline dd.long { max-height: 5.8em; overflow: auto; }
 .frames audio { width: 100%; }
 .frames input { width: 100%; accent-color: var(--accent); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0; max-height: 320px; overflow: auto; }
-.hidden, [hidden] { display: none !important; }
+.hidden, .off, [hidden] { display: none !important; }
 .read { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 footer { color: var(--soft); font-size: 12.5px; padding-top: 30px; padding-bottom: 40px; }
 @media print { .bar, nav, figure > button { display: none; } body { background: #fff; } figure { break-inside: avoid; } }

@@ -11,8 +11,8 @@ from graphopt.inspection.reporting.log import Array, Curve
 
 # So many points are on a page, shared by all curves; a curve has at most so many, about one for each pixel, and some even among very many.
 POINTS, MOST, FEWEST = 60_000, 1_000, 20
-# A ridge plot has so many rows, each with so many bins.
-ROWS, BINS = 24, 60
+# A ridge plot has so many rows, each with so many bins; all on a page share so many rows, and each has some.
+ROWS, BINS, ALL_ROWS, FEWEST_ROWS = 24, 60, 4_500, 4
 _SHOWN_BAD = 50
 
 
@@ -69,6 +69,15 @@ def thin(curve: Curve, points: int) -> ThinCurve:
 
 def _name_of_bad(value: float) -> str:
     return "NaN" if np.isnan(value) else "infinity" if value > 0 else "-infinity"
+
+
+def rows_for(plots: int) -> int:
+    """Return how many rows a ridge plot may have on a page with so many plots.
+
+    >>> rows_for(10), rows_for(450)
+    (24, 10)
+    """
+    return max(FEWEST_ROWS, min(ROWS, ALL_ROWS // max(plots, 1)))
 
 
 class Ridges(NamedTuple):

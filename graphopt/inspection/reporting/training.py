@@ -20,7 +20,15 @@ def pipeline(training: Mapping[str, Any]) -> str:
     facts = [f"{found[key]}" for key in ("training_op", "value") if found.get(key)]
     where = [f"built at {found['built_at']}"] if found.get("built_at") else []
     head = element("p", " · ".join([*facts, *where]), class_="soft")
-    return head + element("ol", [_stage(step) for step in steps], class_="pipeline") + _variables(found.get("variables") or [])
+    rates = [element("p", _schedule(schedule)) for schedule in found.get("schedules") or [] if schedule.get("formula")]
+    stages = element("ol", [_stage(step) for step in steps], class_="pipeline")
+    return "".join([head, stages, *rates, _variables(found.get("variables") or [])])
+
+
+def _schedule(schedule: Mapping[str, Any]) -> str:
+    now = schedule.get("now")
+    present = f"; now {number(now)}" if isinstance(now, float) else ""
+    return f"learning rate = {schedule['formula']}{present}"
 
 
 def _stage(step: Mapping[str, Any]) -> str:

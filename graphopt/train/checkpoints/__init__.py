@@ -18,3 +18,5 @@ from graphopt.train.checkpoints.state_file import CheckpointState as CheckpointS
 from graphopt.train.checkpoints.state_file import generate_checkpoint_state_proto as generate_checkpoint_state_proto
 from graphopt.train.checkpoints.state_file import get_checkpoint_state as get_checkpoint_state
 from graphopt.train.checkpoints.state_file import update_checkpoint_state as update_checkpoint_state
+from graphopt.train.checkpoints.waiting import checkpoints_iterator as checkpoints_iterator
+from graphopt.train.checkpoints.waiting import wait_for_new_checkpoint as wait_for_new_checkpoint

@@ -28,6 +28,16 @@ def assign_from_checkpoint(model_path: Any, var_list: Any, ignore_missing_vars: 
     Raises:
       ValueError: when the checkpoint has no such tensor, or one of another shape. tf.errors.OpError: when it can't be read.
 
+    Example:
+      >>> import tempfile
+      >>> w, copy = tf.get_variable("w", initializer=7.0), tf.get_variable("copy", [])
+      >>> with tempfile.TemporaryDirectory() as folder, tf.Session() as session:
+      ...     session.run(w.initializer)
+      ...     path = tf.train.Saver([w]).save(session, f"{folder}/model.ckpt")
+      ...     session.run(*tf.contrib.framework.assign_from_checkpoint(path, {"w": copy}))
+      ...     session.run(copy).item()
+      7.0
+
     Source: tf.contrib.framework.python.ops.variables.
     """
     values = {}
@@ -54,6 +64,16 @@ def assign_from_checkpoint_fn(
 
     Raises:
       ValueError: when there are no variables. tf.errors.OpError: when the checkpoint can't be read; from the function, when it doesn't fit.
+
+    Example:
+      >>> import tempfile
+      >>> w, copy = tf.get_variable("w", initializer=7.0), tf.get_variable("copy", [])
+      >>> with tempfile.TemporaryDirectory() as folder, tf.Session() as session:
+      ...     session.run(w.initializer)
+      ...     path = tf.train.Saver([w]).save(session, f"{folder}/model.ckpt")
+      ...     tf.contrib.framework.assign_from_checkpoint_fn(path, {"w": copy})(session)
+      ...     session.run(copy).item()
+      7.0
     """
     named = dict(_named(var_list))
     if not named:

@@ -108,6 +108,21 @@ def warm_start(
     Raises:
       NotImplementedError: for vocabularies. ValueError: as `init_from_checkpoint`; for names of variables that there are not.
 
+    Example:
+      >>> import tempfile
+      >>> folder = tempfile.TemporaryDirectory()
+      >>> w = tf.get_variable("w", initializer=7.0)
+      >>> with tf.Session() as session:
+      ...     session.run(w.initializer)
+      ...     path = tf.train.Saver([w]).save(session, f"{folder.name}/model.ckpt")
+      >>> with tf.Graph().as_default(), tf.Session() as session:
+      ...     w, head = tf.get_variable("w", []), tf.get_variable("head", initializer=1.0)
+      ...     tf.train.warm_start(path, "w")
+      ...     session.run(tf.global_variables_initializer())
+      ...     [value.item() for value in session.run([w, head])]
+      [7.0, 1.0]
+      >>> folder.cleanup()
+
     Source: tensorflow/python/training/warm_starting_util.py.
     """
     if var_name_to_vocab_info:

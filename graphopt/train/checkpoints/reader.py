@@ -140,5 +140,14 @@ def load_variable(ckpt_dir_or_file: Any, name: str) -> Any:
 
     Raises:
       ValueError, tf.errors.OpError: as `load_checkpoint` and `CheckpointReader.get_tensor`.
+
+    Example:
+      >>> import tempfile
+      >>> w = tf.get_variable("layer/w", initializer=[1.0, 2.0])
+      >>> with tempfile.TemporaryDirectory() as folder, tf.Session() as session:
+      ...     session.run(w.initializer)
+      ...     path = tf.train.Saver().save(session, f"{folder}/model.ckpt")
+      ...     tf.train.list_variables(folder), tf.train.load_variable(folder, "layer/w").tolist()
+      ([('layer/w', [2])], [1.0, 2.0])
     """
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name.removesuffix(":0"))

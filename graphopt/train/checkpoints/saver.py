@@ -239,10 +239,13 @@ class Saver:
     def _notice_others(self, path: str) -> None:
         """Warn, once for each file, when somebody else has written the state file since this Saver did."""
         known = self._written_states.get(path, _SHARED)
-        if known == _SHARED or not os.path.exists(path):
+        if known == _SHARED:
             return
-        with open(path, "rb") as file:
-            found = file.read()
+        try:
+            with open(path, "rb") as file:
+                found = file.read()
+        except OSError:  # it is gone; what else is wrong shows when it is written
+            return
         if found != known.encode("ascii"):
             self._written_states[path] = _SHARED
             warn(f"Somebody else writes checkpoints here too: {path} is not what this Saver wrote. The last one that writes it holds.")

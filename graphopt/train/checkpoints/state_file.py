@@ -150,6 +150,13 @@ def update_checkpoint_state(
 
     Raises:
       RuntimeError: when the checkpoint has the path of the file itself. tf.errors.OpError: when it can't be written.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     tf.train.update_checkpoint_state(folder, "/models/m-2", ["/models/m-1", "/models/m-2"])
+      ...     tf.train.get_checkpoint_state(folder).all_model_checkpoint_paths
+      ['/models/m-1', '/models/m-2']
     """
     folder = text_of(save_dir)
     write_state(

@@ -17,11 +17,16 @@ def saved_variables(given: Any) -> dict[str, Variable]:
       given: a list, tuple or set of variables, or a dict from names to variables.
 
     Raises:
-      TypeError: for anything else. ValueError: when two variables have one name.
+      TypeError: for anything else. ValueError: when two variables have one name, or one has two.
     """
     if isinstance(given, Mapping):
-        named = {str(name): _variable(item) for name, item in given.items()}
-        return dict(sorted(named.items()))
+        named = dict(sorted((str(name), _variable(item)) for name, item in given.items()))
+        seen: set[Variable] = set()
+        for name, variable in named.items():
+            if variable in seen:
+                raise ArgumentError(f"The same saveable will be restored with two names: {name}")
+            seen.add(variable)
+        return named
     if not isinstance(given, list | tuple | set | frozenset):
         raise ArgumentTypeError(f"Variables to save should be passed in a dict or a list: {given}")
     found: dict[str, Variable] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
@@ -59,6 +59,29 @@ class _Scalar(NamedTuple):
     what: str
     value: Tensor
     gradients: list[Tensor]
+
+
+class Problem(TypedDict):
+    """What `_minimize` gets, by keyword.
+
+    Attributes:
+      initial_val: the packed values to start from, a float64 vector.
+      loss_grad_func: gives the loss, a float, and its packed gradient at a vector.
+      equality_funcs, inequality_funcs: give each constraint's value.
+      equality_grad_funcs, inequality_grad_funcs: give its packed gradient.
+      packed_bounds: (lower, upper) of each element, or None. step_callback: to be called with the vector of each accepted step.
+      optimizer_kwargs: what the user gave.
+    """
+
+    initial_val: Vector
+    loss_grad_func: Function
+    equality_funcs: list[Function]
+    equality_grad_funcs: list[Function]
+    inequality_funcs: list[Function]
+    inequality_grad_funcs: list[Function]
+    packed_bounds: Bounds | None
+    step_callback: Callable[..., Any]
+    optimizer_kwargs: Mapping[str, Any]
 
 
 class ExternalOptimizerInterface:
@@ -153,27 +176,11 @@ class ExternalOptimizerInterface:
             raise
         self._assign(session, np.asarray(result, np.float64), run_kwargs)
 
-    def _minimize(
-        self,
-        initial_val: Vector,
-        loss_grad_func: Function,
-        equality_funcs: list[Function],
-        equality_grad_funcs: list[Function],
-        inequality_funcs: list[Function],
-        inequality_grad_funcs: list[Function],
-        packed_bounds: Bounds | None,
-        step_callback: Callable[..., Any],
-        optimizer_kwargs: Mapping[str, Any],
-    ) -> Vector:
+    def _minimize(self, **problem: Unpack[Problem]) -> Vector:
         """Return the packed values at which the loss is small.
 
         Args:
-          initial_val: the packed values to start from, a float64 vector.
-          loss_grad_func: gives the loss, a float, and its packed gradient at a vector.
-          equality_funcs, inequality_funcs: give each constraint's value.
-          equality_grad_funcs, inequality_grad_funcs: give its packed gradient.
-          packed_bounds: (lower, upper) of each element, or None. step_callback: to be called with the vector of each accepted step.
-          optimizer_kwargs: what the user gave.
+          problem: see `Problem`; a subclass may name the arguments one by one instead.
         """
         raise UnsupportedError("To use ExternalOptimizerInterface, subclass from it and implement the _minimize() method.")
 

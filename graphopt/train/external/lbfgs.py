@@ -7,12 +7,12 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from graphopt.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from graphopt.train.external.base import Bounds, ExternalOptimizerInterface, Function, Vector
+from graphopt.train.external.base import ExternalOptimizerInterface, Function, Problem, Vector
 from graphopt.train.external.line_search import Point, strong_wolfe
 
 _LOG = logging.getLogger("graphopt")
@@ -112,19 +112,10 @@ class LBFGSOptimizerInterface(ExternalOptimizerInterface):
         super().__init__(loss, var_list, None, None, None, **counts, **tolerances)
         self.result: LBFGSResult | None = None
 
-    def _minimize(
-        self,
-        initial_val: Vector,
-        loss_grad_func: Function,
-        equality_funcs: list[Function],
-        equality_grad_funcs: list[Function],
-        inequality_funcs: list[Function],
-        inequality_grad_funcs: list[Function],
-        packed_bounds: Bounds | None,
-        step_callback: Callable[..., Any],
-        optimizer_kwargs: Mapping[str, Any],
-    ) -> Vector:
-        packed, self.result = minimize_lbfgs(loss_grad_func, initial_val, Settings(**optimizer_kwargs), step_callback)
+    def _minimize(self, **problem: Unpack[Problem]) -> Vector:
+        packed, self.result = minimize_lbfgs(
+            problem["loss_grad_func"], problem["initial_val"], Settings(**problem["optimizer_kwargs"]), problem["step_callback"]
+        )
         _LOG.info(
             "Optimization terminated with:\n  Message: %s\n  Objective function value: %f\n"
             "  Number of iterations: %d\n  Number of functions evaluations: %d",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 
 from graphopt.errors import ArgumentError, MissingPackageError
-from graphopt.train.external.base import Bounds, ExternalOptimizerInterface, Function, Vector
+from graphopt.train.external.base import ExternalOptimizerInterface, Function, Problem, Vector
 
 _LOG = logging.getLogger("graphopt")
 
@@ -82,32 +82,22 @@ class ScipyOptimizerInterface(ExternalOptimizerInterface):
         constrained = self._equalities or self._inequalities
         return optimizer_kwargs.get("method") or ("SLSQP" if constrained else self._DEFAULT_METHOD)
 
-    def _minimize(
-        self,
-        initial_val: Vector,
-        loss_grad_func: Function,
-        equality_funcs: list[Function],
-        equality_grad_funcs: list[Function],
-        inequality_funcs: list[Function],
-        inequality_grad_funcs: list[Function],
-        packed_bounds: Bounds | None,
-        step_callback: Callable[..., Any],
-        optimizer_kwargs: Mapping[str, Any],
-    ) -> Vector:
-        method = self._method(optimizer_kwargs)
+    def _minimize(self, **problem: Unpack[Problem]) -> Vector:
+        loss_grad_func, given = problem["loss_grad_func"], problem["optimizer_kwargs"]
+        method = self._method(given)
         uses_gradient = not _is_one_of(method, _WITHOUT_GRADIENT)
         # Loaded here, so that `import graphopt` does without it.
         self.result = importlib.import_module("scipy.optimize").minimize(
             loss_grad_func if uses_gradient else lambda packed: loss_grad_func(packed)[0],
-            initial_val,
+            problem["initial_val"],
             jac=True if uses_gradient else None,
-            callback=step_callback,
+            callback=problem["step_callback"],
             constraints=[
-                *_constraints("eq", equality_funcs, equality_grad_funcs),
-                *_constraints("ineq", inequality_funcs, inequality_grad_funcs),
+                *_constraints("eq", problem["equality_funcs"], problem["equality_grad_funcs"]),
+                *_constraints("ineq", problem["inequality_funcs"], problem["inequality_grad_funcs"]),
             ],
-            bounds=packed_bounds,
-            **{**optimizer_kwargs, "method": method},
+            bounds=problem["packed_bounds"],
+            **{**given, "method": method},
         )
         _log(self.result)
         packed: Vector = self.result.x

@@ -142,7 +142,7 @@ class CheckpointSaverHook(SessionRunHook):
         # A listener may want the file; training alone waits for nothing but a copy of the values.
         wait = {} if self._listeners else {"wait": False}
         self._saver_of_graph().save(session, self._save_path, global_step=step, **wait)
-        log = SessionLog(status=CHECKPOINT, checkpoint_path=f"{self._save_path}-{step}")
+        log = SessionLog(status=CHECKPOINT, checkpoint_path=self._save_path)
         self._summary_writer.add_session_log(log, step)
         _LOG.info("Calling checkpoint listeners after saving checkpoint %d...", step)
         should_stop = False

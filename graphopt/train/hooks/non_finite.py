@@ -55,7 +55,7 @@ class NonFiniteHook(SessionRunHook):
     Args:
       train_op: what `optimize_loss`, `training_op`, `create_train_op` or `minimize` returned.
       policy: "raise" raises a `NonFiniteError`. "skip" goes on with the next step; nothing has changed, also no random stream.
-        "rollback" restores the latest checkpoint. "warn" logs, and makes the step all the same.
+        "rollback" restores the latest checkpoint. "warn" logs, and makes the step all the same, unless a `check_numerics` forbids it.
       most: how many steps in a row may be skipped, how many rollbacks there may be; beyond that it raises.
       loss: what is minimised, where the training op does not know it.
       saver: what rolls back (that of the collection SAVERS by default). checkpoint_dir: where it finds the latest checkpoint (the last one
@@ -125,8 +125,8 @@ class NonFiniteHook(SessionRunHook):
                 finite = logical_or(finite, logical_not(guard))
             self._finite = finite
             self._check = check_sign(select(finite, 0.0, -1.0), rule="non-negative", message=_MESSAGE)
-        self._checking = SessionRunArgs([self._check])
-        self._looking = SessionRunArgs([self._finite])
+        self._checking = SessionRunArgs(self._check)
+        self._looking = SessionRunArgs(self._finite)
         self._is_checking = True
         self._in_a_row = 0
         self._has_train_op: dict[Any, bool] = {}
@@ -148,7 +148,7 @@ class NonFiniteHook(SessionRunHook):
         """Look again for the next bad step, once one was good."""
         if run_values.results is None:
             return
-        is_good = run_values.results[0] >= 0.0 if self._is_checking else bool(run_values.results[0])
+        is_good = run_values.results >= 0.0 if self._is_checking else bool(run_values.results)
         if is_good:
             self._in_a_row, self._is_checking = 0, True
 
@@ -170,7 +170,7 @@ class NonFiniteHook(SessionRunHook):
         self.reports = [*self.reports, report][-_REPORTS_KEPT:]
         if self._policy == "raise" or (self._policy == "warn" and not self._is_own(error)):
             self._tell(report)
-            raise NonFiniteError(report) from error
+            raise NonFiniteError(report) from error  # message from: NonFiniteReport
         _LOG.warning("%s", report)
         if self._policy == "warn":
             results = self._run_all_the_same(session, run_args)
@@ -193,7 +193,7 @@ class NonFiniteHook(SessionRunHook):
     def _run_all_the_same(self, session: Any, run_args: SessionRunArgs) -> Any:
         """Run without the check, and leave it out until all is finite again."""
         self._is_checking = False
-        wanted = [self._looking.fetches if each is self._checking.fetches else each for each in run_args.fetches]
+        wanted = [self._finite if each is self._check else each for each in run_args.fetches]
         return session.run(wanted, run_args.feed_dict)
 
     def _skip(self, report: NonFiniteReport) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from graphopt.errors import ArgumentError
 from graphopt.ops.summary import merge_summary, scalar_summary
-from graphopt.ops.summary_proto import Summary
 from graphopt.ops.summary_message import to_float32
+from graphopt.ops.summary_proto import Summary
 from graphopt.ops.summary_wire import BYTES, FIXED32, key, varint
 from graphopt.runtime.many_steps import SummaryOfValues
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
@@ -68,7 +68,7 @@ class SummarySaverHook(SessionRunHook):
             self._summary_writer = writer_for(self._output_dir)
         self._step = required_step("SummarySaverHook")
         self._next_step: Any = None
-        self._step_request = SessionRunArgs([self._step])
+        self._step_request = SessionRunArgs(self._step)
         self._full_request: SessionRunArgs | None = None
         self._is_due = False
 
@@ -84,11 +84,14 @@ class SummarySaverHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Write them."""
-        step, *values = run_values.results
+        step, *values = run_values.results if self._is_due else (run_values.results,)
         if self._summary_writer is None:
             return
-        if self._next_step is None:
+        if self._next_step is None or step < self._next_step - 1:
+            # Readers drop what was written of this step and later ones: by a run that ended, or before training was rolled back.
             self._summary_writer.add_session_log(SessionLog(status=START), int(step))
+            if self._next_step is not None:
+                self._timer.update_last_triggered_step(step)
         if self._is_due:
             self._timer.update_last_triggered_step(step)
             if values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import warnings
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -207,7 +208,28 @@ def check_no_unknown(unknown: Iterable[str], known: Iterable[str], what: str) ->
         raise ArgumentTypeError(f"{word} is not a valid argument of {what}, kwargs should be empty for `optimizer_experimental`.{hint}")
 
 
+# Arguments of Keras 3 that are stages of a training op.
+_ELSEWHERE = {
+    "gradient_accumulation_steps": "use the stage tf.train.stages.accumulate(k) of training_op, or accumulate_steps=k of optimize_loss.",
+    "loss_scale_factor": "use the stage tf.train.stages.scale_loss(factor) of training_op, or loss_scale=factor of optimize_loss.",
+}
+
+
+def check_none_elsewhere(given: dict[str, Any], what: str) -> None:
+    """Take the arguments of Keras 3 that are stages here out of `given`; raise a TypeError that names the stage unless they are None."""
+    for word, instead in _ELSEWHERE.items():
+        if given.pop(word, None) is not None:
+            raise ArgumentTypeError(f"{word} is not an argument of {what} here: {instead}")
+
+
 def warn_user(message: str) -> None:
     """Warn of something at the user's line."""
     where = user_location()
     warnings.warn_explicit(message, UserWarning, where.filename, where.line)
+
+
+def default_rate(cls: type) -> Any:
+    """Return the default of a constructor's learning rate: the very object, so that an equal number counts as given."""
+    code = cls.__init__  # type: ignore[misc]
+    found = inspect.signature(code).parameters.get("learning_rate")
+    return None if found is None else found.default

@@ -23,6 +23,7 @@ from graphopt.train.keras.pairs import Pair, to_pairs
 from graphopt.train.keras.serialization import register
 from graphopt.train.keras.state import VariableList
 from graphopt.train.stages.non_finite import all_finite
+from graphopt.train.unknown_arguments import naming_nearest
 
 _INITIAL_SCALE, _GROWTH_STEPS = 2.0**15, 2000
 
@@ -146,6 +147,7 @@ class LossScaleOptimizer:
         inverse = divide(np.float64(1.0), self.loss_scale)
         return [map_values(lambda x: multiply(x, cast(inverse, x.dtype)), gradient) for gradient in grads]
 
+    @naming_nearest
     def compute_gradients(self, loss: Any, var_list: Any = None, tape: Any = None) -> list[Pair]:
         """Return the gradients of a loss, computed of the scaled loss, as pairs (gradient or None, variable).
 
@@ -161,6 +163,7 @@ class LossScaleOptimizer:
         unscaled = self.get_unscaled_gradients([gradient for gradient, _ in pairs])
         return [(gradient, variable) for gradient, (_, variable) in zip(unscaled, pairs, strict=True)]
 
+    @naming_nearest
     def minimize(self, loss: Any, var_list: Any = None, tape: Any = None, name: str | None = None) -> Any:
         """Return a tensor that makes one step when it is run: scale, gradients, unscale, `apply_gradients`.
 

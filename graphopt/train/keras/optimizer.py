@@ -24,10 +24,11 @@ from graphopt.train.gradients_missing import check_any_gradient
 from graphopt.train.hyper import FRACTION, NON_NEGATIVE, check_learning_rate
 from graphopt.train.keras import clipping as clips
 from graphopt.train.keras.averages import average_scalars, check_averages, record_averages
-from graphopt.train.keras.hyper_arguments import Hyper, check_no_unknown
+from graphopt.train.keras.hyper_arguments import Hyper, check_no_unknown, check_none_elsewhere, default_rate
 from graphopt.train.keras.pairs import Pair, present_pairs, to_pairs, to_variables
 from graphopt.train.keras.serialization import deserialize_keras_object
 from graphopt.train.keras.state import OptimizerState
+from graphopt.train.unknown_arguments import naming_nearest
 
 _DEPRECATED = ("decay", "gradient_aggregator", "gradient_transformers")
 _ARGUMENTS = (
@@ -113,6 +114,7 @@ class Optimizer(OptimizerState):
         rest.pop("is_legacy_optimizer", None)
         if rest.pop("mesh", None) is not None:
             raise UnsupportedError("mesh: graphopt has no DTensor; a step runs on one machine.")
+        check_none_elsewhere(rest, type(self).__name__)
         for word in _DEPRECATED:
             if word in rest:
                 raise ArgumentError(
@@ -120,7 +122,7 @@ class Optimizer(OptimizerState):
                     f"optimizer, e.g., tf.keras.optimizers.legacy.{type(self).__name__}."
                 )
         rate = rest.pop("lr", None)
-        check_no_unknown(rest, [*_ARGUMENTS, *self._declared(), *inspect.signature(type(self)).parameters], f"{type(self).__name__}")
+        check_no_unknown(rest, [*_ARGUMENTS, *self._declared(), *inspect.signature(type(self)).parameters], type(self).__name__)
         return rate
 
     def _build_learning_rate(self, learning_rate: Any) -> Any:
@@ -130,7 +132,7 @@ class Optimizer(OptimizerState):
           ValueError: for a negative number, NaN, or two different names. TypeError: for what is no learning rate.
         """
         if self._rate_by_other_name is not None:
-            if learning_rate is not _default_rate(type(self)):
+            if learning_rate is not default_rate(type(self)):
                 raise ArgumentError(
                     f"Both `learning_rate` ({learning_rate!r}) and `lr` ({self._rate_by_other_name!r}) are given: they are the same."
                 )
@@ -143,6 +145,7 @@ class Optimizer(OptimizerState):
 
     # --- the step ----------------------------------------------------------------------------------------------------------------
 
+    @naming_nearest
     def minimize(self, loss: Any, var_list: Any = None, tape: Any = None, name: str | None = None) -> Tensor:
         """Return a tensor that makes one step when it is run: `compute_gradients`, then `apply_gradients`.
 
@@ -162,6 +165,7 @@ class Optimizer(OptimizerState):
             self._differentiated = None
         return self.apply_gradients(pairs, name)
 
+    @naming_nearest
     def compute_gradients(self, loss: Any, var_list: Any = None, tape: Any = None) -> list[Pair]:
         """Return the gradients of a loss, as pairs (gradient or None, variable).
 
@@ -216,7 +220,8 @@ class Optimizer(OptimizerState):
           ValueError: when all gradients are None, or one has another shape than its variable. TypeError: for what are no pairs, or a
             gradient of another element type. KeyError: for a variable the optimizer was not built for. RuntimeError: in another graph.
         """
-        check_no_unknown(set(kwargs) - {"experimental_aggregate_gradients"}, ["experimental_aggregate_gradients"], "apply_gradients")
+        old = "experimental_aggregate_gradients"
+        check_no_unknown(set(kwargs) - {old}, [old, "grads_and_vars", "name", "skip_gradients_aggregation"], "apply_gradients")
         pairs = to_pairs(grads_and_vars)
         if not skip_gradients_aggregation and kwargs.get("experimental_aggregate_gradients", True):
             pairs = list(self.aggregate_gradients(pairs))
@@ -388,10 +393,3 @@ class Optimizer(OptimizerState):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
-
-
-def _default_rate(cls: type) -> Any:
-    """Return the default of a constructor's learning rate: the very object, so that an equal number counts as given."""
-    code = cls.__init__  # type: ignore[misc]
-    found = inspect.signature(code).parameters.get("learning_rate")
-    return None if found is None else found.default

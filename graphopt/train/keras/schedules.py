@@ -6,8 +6,8 @@ In the formulas `s` is the step. Every numeric argument is a number, a scalar te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from graphopt.errors import ArgumentError
 from graphopt.graph.operation import Tensor
@@ -45,8 +45,29 @@ from graphopt.train.schedules import (
 )
 
 
+class _DecayByRate(ArgumentsSchedule):
+    """What schedules share whose formula, `_decayed`, has a decay rate."""
+
+    _decayed: ClassVar[Callable[..., Tensor]]
+    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+
+    def __init__(
+        self, initial_learning_rate: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False, name: str | None = None
+    ) -> None:
+        self.initial_learning_rate = check_rate("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = check_positive("decay_steps", decay_steps)
+        self.decay_rate = check_number("decay_rate", decay_rate)
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: Any) -> Tensor:
+        rate = self.initial_learning_rate
+        decayed = self._decayed(in_float64(rate), in_float64(step), self.decay_steps, self.decay_rate, self.staircase, self.name)
+        return as_type_of(decayed, rate)
+
+
 @register(MODULE)
-class ExponentialDecay(ArgumentsSchedule):
+class ExponentialDecay(_DecayByRate):
     """Decay by a factor in every `decay_steps` steps: ``rate decay_rate^(s/decay_steps)``.
 
     Args:
@@ -64,25 +85,11 @@ class ExponentialDecay(ArgumentsSchedule):
     Source: ``keras/optimizers/schedules/learning_rate_schedule.py``.
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
-
-    def __init__(
-        self, initial_learning_rate: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False, name: str | None = None
-    ) -> None:
-        self.initial_learning_rate = check_rate("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = check_positive("decay_steps", decay_steps)
-        self.decay_rate = check_number("decay_rate", decay_rate)
-        self.staircase = staircase
-        self.name = name
-
-    def __call__(self, step: Any) -> Tensor:
-        rate = self.initial_learning_rate
-        decayed = exponential_decay(in_float64(rate), in_float64(step), self.decay_steps, self.decay_rate, self.staircase, self.name)
-        return as_type_of(decayed, rate)
+    _decayed = staticmethod(exponential_decay)
 
 
 @register(MODULE)
-class InverseTimeDecay(ArgumentsSchedule):
+class InverseTimeDecay(_DecayByRate):
     """Decay with the inverse of the step: ``rate / (1 + decay_rate s/decay_steps)``.
 
     Args:
@@ -100,21 +107,7 @@ class InverseTimeDecay(ArgumentsSchedule):
     Source: ``keras/optimizers/schedules/learning_rate_schedule.py``.
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
-
-    def __init__(
-        self, initial_learning_rate: Any, decay_steps: Any, decay_rate: Any, staircase: bool = False, name: str | None = None
-    ) -> None:
-        self.initial_learning_rate = check_rate("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = check_positive("decay_steps", decay_steps)
-        self.decay_rate = check_number("decay_rate", decay_rate)
-        self.staircase = staircase
-        self.name = name
-
-    def __call__(self, step: Any) -> Tensor:
-        rate = self.initial_learning_rate
-        decayed = inverse_time_decay(in_float64(rate), in_float64(step), self.decay_steps, self.decay_rate, self.staircase, self.name)
-        return as_type_of(decayed, rate)
+    _decayed = staticmethod(inverse_time_decay)
 
 
 @register(MODULE)

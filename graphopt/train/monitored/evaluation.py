@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphopt import dtypes
@@ -15,6 +16,7 @@ from graphopt.graph.initializers import Zeros
 from graphopt.graph.summaries import merge_all
 from graphopt.graph.variable_scope import get_variable
 from graphopt.graph.variables import assign_add
+from graphopt.train.checkpoints import checkpoints_iterator
 from graphopt.train.global_step import get_or_create_global_step
 from graphopt.train.hooks.feeding import FinalOpsHook
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
@@ -147,12 +149,58 @@ def evaluate_once(
       >>> print(tf.contrib.training.evaluate_once(None, eval_ops=update, final_ops=count, hooks=hooks))
       3.0
     """
+    counted = _counted(eval_ops)
+    return _evaluate(checkpoint_path, master, scaffold, counted, feed_dict, (final_ops, final_ops_feed_dict), hooks, config)
+
+
+def evaluate_repeatedly(
+    checkpoint_dir: Any,
+    master: str = "",
+    scaffold: Scaffold | None = None,
+    eval_ops: Any = None,
+    feed_dict: Mapping[Any, Any] | None = None,
+    final_ops: Any = None,
+    final_ops_feed_dict: Mapping[Any, Any] | None = None,
+    eval_interval_secs: float = 60,
+    hooks: Iterable[Any] | None = None,
+    config: Any = None,
+    max_number_of_evaluations: int | None = None,
+    timeout: float | None = None,
+    timeout_fn: Callable[[], bool] | None = None,
+) -> Any:
+    """Evaluate every new checkpoint of a folder; return the values of `final_ops` of the last one.
+
+    Args:
+      checkpoint_dir: the folder.
+      eval_interval_secs: how many seconds lie between two evaluations at least.
+      max_number_of_evaluations: after how many to end; None for no bound.
+      timeout: how many seconds to wait for a checkpoint; None for no bound. timeout_fn: called then, returns whether to end.
+      The other arguments are those of `evaluate_once`.
+
+    Source: tensorflow/contrib/training/python/training/evaluation.py (r1.15).
+    """
+    counted = _counted(eval_ops)
+    found = None
+    checkpoints = checkpoints_iterator(checkpoint_dir, eval_interval_secs, timeout, timeout_fn)
+    for path in itertools.islice(checkpoints, max_number_of_evaluations):
+        found = _evaluate(path, master, scaffold, counted, feed_dict, (final_ops, final_ops_feed_dict), hooks, config)
+    return found
+
+
+def _counted(eval_ops: Any) -> Any:
+    """Return the operations with one that counts the steps of the evaluation."""
     eval_step = get_or_create_eval_step()
-    if eval_ops is not None:
-        counted = assign_add(eval_step, 1)
-        eval_ops = {**eval_ops, "update_eval_step": counted} if isinstance(eval_ops, dict) else [*_as_list(eval_ops), counted]
+    if eval_ops is None:
+        return None
+    counted = assign_add(eval_step, 1)
+    return {**eval_ops, "update_eval_step": counted} if isinstance(eval_ops, dict) else [*_as_list(eval_ops), counted]
+
+
+def _evaluate(
+    checkpoint_path: Any, master: str, scaffold: Any, eval_ops: Any, feed_dict: Any, final: tuple[Any, Any], hooks: Any, config: Any
+) -> Any:
     _LOG.info("Starting evaluation at %s", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    final_hook = FinalOpsHook(final_ops, final_ops_feed_dict)
+    final_hook = FinalOpsHook(*final)
     creator = ChiefSessionCreator(scaffold, master, config, checkpoint_filename_with_path=checkpoint_path)
     with MonitoredSession(creator, hooks=[*(hooks or []), final_hook]) as session:
         if eval_ops is not None:

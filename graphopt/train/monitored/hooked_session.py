@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphopt.errors import GraphStateError
-from graphopt.graph.operation import Tensor
+from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.variables import Variable
 from graphopt.runtime.fetching import fetch_key, flatten_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.session import Session
 from graphopt.runtime.signature import Signature
 from graphopt.train.hooks.protocol import Recovered, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 
-
-_CONTAINERS = (list, tuple, dict, Mapping)
+_ELEMENTS = frozenset((Tensor, Operation, Variable))
 _MOST_SIGNATURES = 100
 
 
@@ -54,14 +54,20 @@ class HookedSession:
         wanted = [fetches]
         feeds = feed_dict
         places: dict[int, int] = {}
+        known: dict[int, int] = {}
         try:
             feeding: list[SessionRunArgs] = []
             for i, before_run in self._before:
                 request = before_run(context)
                 if request is not None:
-                    if request.fetches is not None:
-                        places[i] = len(wanted)
-                        wanted.append(request.fetches)
+                    asked = request.fetches
+                    if asked is not None:
+                        # Most hooks ask for the global step.
+                        at = known.get(id(asked))
+                        if at is None:
+                            at = known[id(asked)] = len(wanted)
+                            wanted.append(asked)
+                        places[i] = at
                     if request.feed_dict or request.options is not None:
                         feeding.append(request)
             if feeding:
@@ -91,9 +97,7 @@ class HookedSession:
         elif type(feeds) is not dict or any([type(fed) is not Tensor for fed in feeds]):
             results: list[Any] = self._session.run(wanted, feeds)
             return results
-        # Hooks ask with the same object again and again; the caller may write a new list each time.
-        asked = wanted[0]
-        key = (fetch_key(asked) if isinstance(asked, _CONTAINERS) else asked, *[id(each) for each in wanted[1:]], *feeds)
+        key = (*[id(each) if type(each) in _ELEMENTS else fetch_key(each) for each in wanted], *feeds)
         known = self._signatures.get(key)
         if known is None or self._session._closed:
             signature, _ = self._session._prepare(wanted, feeds)
@@ -109,9 +113,13 @@ class HookedSession:
     def _tell(self, context: SessionRunContext, results: list[Any], places: Mapping[int, int], extra: tuple[Any, Any]) -> None:
         """Give each hook the values it asked for."""
         nothing = self._nothing if extra is self._untraced else SessionRunValues(None, *extra)
+        made: dict[int | None, SessionRunValues] = {None: nothing}
         for i, after_run in self._after:
             at = places.get(i)
-            after_run(context, nothing if at is None else SessionRunValues(results[at], *extra))
+            values = made.get(at)
+            if values is None:
+                values = made[at] = SessionRunValues(results[at or 0], *extra)
+            after_run(context, values)
 
     def _merged_feeds(self, feed_dict: Any, requests: Sequence[SessionRunArgs]) -> dict[Any, Any]:
         """Return the caller's feeds and those of the hooks by tensor.

@@ -164,6 +164,8 @@ class SessionManager:
         session = Session(master, self._graph, config)
         if saver is None or not (directory or filename):
             return session, False
+        # What is still being written, behind the back of a session that was lost, counts.
+        saver.wait()
         if filename:
             saver.restore(session, filename)
             return session, True

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphopt.train.hooks.checkpoint import CheckpointSaverHook
 from graphopt.train.hooks.logging_hooks import StepCounterHook
+from graphopt.train.hooks.report import ReportDataHook
 from graphopt.train.hooks.summary import SummarySaverHook
 from graphopt.train.monitored.creators import ChiefSessionCreator, WorkerSessionCreator
 from graphopt.train.monitored.scaffold import Scaffold
@@ -82,6 +83,7 @@ def MonitoredTrainingSession(
             all_hooks.append(StepCounterHook(every_n_steps=log_step_count_steps, output_dir=directory))
         if (summary_steps or 0) > 0 or (summary_secs or 0) > 0:
             all_hooks.append(SummarySaverHook(summary_steps, summary_secs, output_dir=directory, scaffold=scaffold))
+        all_hooks.append(ReportDataHook(directory))
     if checkpoint_dir and ((checkpoint_secs or 0) > 0 or (checkpoint_steps or 0) > 0):
         all_hooks.append(CheckpointSaverHook(checkpoint_dir, checkpoint_secs, checkpoint_steps, scaffold=scaffold))
     all_hooks.extend(hooks or [])

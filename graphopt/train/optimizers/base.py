@@ -19,10 +19,12 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.slots import create_slot, create_slot_with_initializer, create_zeros_slot
 from graphopt.graph.training_info import record_update
-from graphopt.graph.variables import Variable, assign_add, group, trainable_variables, variable_of, with_dependencies
+from graphopt.graph.variables import Variable, assign_add, group, variable_of, with_dependencies
 from graphopt.ops.gradient_rows import sum_duplicate_rows
 from graphopt.train.gradients_missing import reasons_for
 from graphopt.train.hyper import HyperParameter, HyperParameters
+from graphopt.train.optimizers.chosen_variables import default_variables, flatten
+from graphopt.train.unknown_arguments import naming_nearest
 from graphopt.train.update_ops import warn_of_idle_update_ops
 
 Pair = tuple[Any, Any]
@@ -81,6 +83,7 @@ class Optimizer:
 
     # --- the training operation --------------------------------------------------------------------------------------
 
+    @naming_nearest
     def minimize(
         self,
         loss: Any,
@@ -120,6 +123,7 @@ class Optimizer:
         warn_of_idle_update_ops(operation)
         return operation
 
+    @naming_nearest
     def compute_gradients(
         self,
         loss: Any,
@@ -150,7 +154,7 @@ class Optimizer:
         self._assert_valid_dtypes([target])
         if grad_loss is not None:
             self._assert_valid_dtypes([grad_loss])
-        variables = _default_variables() if var_list is None else list(_flatten(var_list))
+        variables = default_variables() if var_list is None else list(flatten(var_list))
         for v in variables:
             if not isinstance(v, (Variable, Tensor)):
                 raise UnsupportedError("Trying to optimize unsupported type ", v)
@@ -171,6 +175,7 @@ class Optimizer:
         self._state_in(target.graph).unreached.update({v: target for gradient, v in pairs if gradient is None})
         return pairs
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that changes each variable by its gradient, and then adds one to the global step.
 
@@ -350,20 +355,6 @@ class Optimizer:
     def hyper_parameters(self) -> dict[str, Any]:
         """The hyper-parameters as they were given, by name, for inspection. None by default."""
         return {}
-
-
-def _default_variables() -> list[Any]:
-    return [*trainable_variables(), *get_default_graph().root.get_collection(GraphKeys.TRAINABLE_RESOURCE_VARIABLES)]
-
-
-def _flatten(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        value = [value[key] for key in sorted(value)]
-    if isinstance(value, (list, tuple, set)) or hasattr(value, "__next__"):
-        for item in value:
-            yield from _flatten(item)
-    else:
-        yield value
 
 
 def _as_gradient(gradient: Any) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.variables import Variable, group
 from graphopt.train.hyper import HyperParameters
-from graphopt.train.optimizers.base import Optimizer, Pair, _default_variables, _flatten
+from graphopt.train.optimizers.base import Optimizer, Pair
+from graphopt.train.optimizers.chosen_variables import default_variables, flatten
 from graphopt.train.optimizers.modern.guards import apply_member, create_member_slots
 from graphopt.train.optimizers.modern.selection import is_selected
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 class Group(NamedTuple):
@@ -53,6 +56,7 @@ class Groups(Optimizer):
 
     _NO_DEFAULT = object()
 
+    @partial(naming_nearest, name="Groups")
     def __init__(self, groups: Iterable[tuple[Any, Any]], default: Any = _NO_DEFAULT, name: str = "Groups") -> None:
         super().__init__(False, name)
         listed = [_checked(one, i) for i, one in enumerate(groups)]
@@ -95,7 +99,7 @@ class Groups(Optimizer):
           loss, var_list, and the others: as `Optimizer.compute_gradients`.
         """
         loss = loss() if callable(loss) and not hasattr(loss, "builder") else loss
-        variables = _default_variables() if var_list is None else list(_flatten(var_list))
+        variables = default_variables() if var_list is None else list(flatten(var_list))
         frozen = [isinstance(v, Variable) and self.group_of(v).optimizer is None for v in variables]
         trained = [v for v, is_frozen in zip(variables, frozen, strict=True) if not is_frozen]
         found = iter(super().compute_gradients(loss, trained, *args, **kwargs))
@@ -125,6 +129,30 @@ class Groups(Optimizer):
             if optimizer is not None:
                 found.setdefault(id(optimizer), (optimizer, []))[1].append((gradient, variable))
         return [found[key] for key in sorted(found, key=places.__getitem__)]
+
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters of all groups in the default graph, unless they are there.
+
+        Args:
+          global_step: what a schedule is called with.
+        """
+        for _, optimizer in self._members():
+            prepare = getattr(optimizer, "prepare_hyper", None)
+            if prepare is not None:
+                prepare(global_step)
+
+    def learning_rate_of(self, variable: Variable) -> Any:
+        """Return the learning rate of a variable's group, a float64 scalar tensor; None where it has none.
+
+        Args:
+          variable: the variable.
+        """
+        optimizer = self.group_of(variable).optimizer
+        inside = optimizer.learning_rate_of(variable) if hasattr(optimizer, "learning_rate_of") else None
+        if inside is not None:
+            return inside
+        found = optimizer.hyper.parameters.get("learning_rate") if hasattr(optimizer, "hyper") else None
+        return None if found is None else found.tensor
 
     # --- what is inside ------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,12 @@ from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import add, cast, divide, greater_equal, multiply, select, zeros_as
 from graphopt.train.hyper import Range, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage, to_dense
+from graphopt.train.unknown_arguments import naming_nearest
 
 _COUNT = Range(low=1.0, words="1 or more")
 
 
+@naming_nearest
 def accumulate(steps: Any, how: Literal["mean", "sum"] = "mean") -> Stage:
     """Return the stage that adds up the gradients of `steps` runs, and lets what follows happen in every `steps`-th run alone.
 
@@ -72,6 +74,7 @@ def _added(gradient: Any, variable: Any, complete: Any, inverse: Any) -> Any:
     return cast(used, variable.dtype)
 
 
+@naming_nearest
 def aggregate(all_reduce: Callable[[Any], Any] | None = None) -> Stage:
     """Return the stage that combines the gradients of all replicas: on one replica it changes nothing.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,10 +19,12 @@ from graphopt.ops.elementwise import add, cast, divide, equal, floormod, greater
 from graphopt.train.hyper import FRACTION, Range, check_hyper
 from graphopt.train.stages.multiply import fits
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
+from graphopt.train.unknown_arguments import naming_nearest
 
 _PERIOD = Range(low=1.0, words="1 or more")
 
 
+@naming_nearest
 def constrain(constraints: Callable[[Any], Any] | Mapping[Any, Callable[[Any], Any]]) -> Stage:
     """Return the stage that puts ``constraint(w)`` in place of each updated variable, after the update.
 
@@ -77,6 +80,7 @@ def _constraints_of(variables: list[Any], constraints: Any) -> dict[Any, Callabl
     return chosen
 
 
+@naming_nearest
 def look_ahead(every: Any = 6, slow_step: Any = 0.5) -> Stage:
     """Return the stage that every few steps takes the weights back part of the way: ``slow += slow_step (w - slow); w = slow``.
 
@@ -106,7 +110,7 @@ def look_ahead(every: Any = 6, slow_step: Any = 0.5) -> Stage:
         period = step.hyper("lookahead_every", every, _PERIOD).tensor
         part = step.hyper("lookahead_slow_step", slow_step, FRACTION)
         count = step.counter("lookahead_steps")
-        slow_weights = {v: create_own_slot(v, v.initialized_value(), "lookahead") for gradient, v in pairs if gradient is not None}
+        slow_weights = {v: create_own_slot(v, v.initialized_value, "lookahead") for gradient, v in pairs if gradient is not None}
 
         def apply(_: Pairs) -> None:
             reached = add(count.value(), 1)
@@ -151,6 +155,7 @@ class MovingAverages(Stage):
       1.0
     """
 
+    @partial(naming_nearest, name="MovingAverages")
     def __init__(
         self,
         decay: Any = 0.99,
@@ -189,7 +194,7 @@ class MovingAverages(Stage):
         if self._debiased:
             slot: Variable = create_own_zeros_slot(variable, self._slot_name)
         else:
-            slot = create_own_slot(variable, variable.initialized_value(), self._slot_name)
+            slot = create_own_slot(variable, variable.initialized_value, self._slot_name)
         return slot
 
     def _record(self, decay: Any, every: Any, count: Variable) -> None:

@@ -34,8 +34,10 @@ from graphopt.ops.reduce import reduce_mean, reduce_sum
 from graphopt.train import clip
 from graphopt.train.hyper import POSITIVE, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, clipping_stage, each_gradient, location_of, stage, values_of
+from graphopt.train.unknown_arguments import naming_nearest
 
 
+@naming_nearest
 def clip_by_value(limit: Any) -> Stage:
     """Return the stage that clips every number of every gradient to ``[-limit, limit]``. NaN stays NaN.
 
@@ -63,6 +65,7 @@ def clip_by_value(limit: Any) -> Stage:
     return clipping_stage("clip by value", function, limit=limit)
 
 
+@naming_nearest
 def clip_each_by_norm(clip_norm: Any) -> Stage:
     """Return the stage that scales each gradient down so that its own norm is at most `clip_norm`.
 
@@ -91,6 +94,7 @@ def clip_each_by_norm(clip_norm: Any) -> Stage:
     return clipping_stage("clip each gradient by norm", function, clip_norm=clip_norm)
 
 
+@naming_nearest
 def clip_by_global_norm(clip_norm: Any) -> Stage:
     """Return the stage that scales all gradients by one factor so that their global norm is at most `clip_norm`.
 
@@ -144,6 +148,7 @@ def _clipped_by_global_norm(pairs: Pairs, clip_norm: Any) -> Pairs:
     return list(zip(clipped, [v for _, v in pairs], strict=True))
 
 
+@naming_nearest
 def clip_by_unit_ratio(ratio: Any, epsilon: Any = 1e-3) -> Stage:
     """Return the stage that keeps the norm of each unit's gradient within `ratio` of the norm of the unit's weights.
 
@@ -204,6 +209,7 @@ def _norm(x: Any, axes: list[int]) -> Any:
     return sqrt(reduce_sum(square(x), axis=axes, keepdims=True))
 
 
+@naming_nearest
 def clip_by_block_rms(threshold: Any) -> Stage:
     """Return the stage that scales each gradient down so that the root of its mean square is at most `threshold`.
 
@@ -240,6 +246,7 @@ def clip_by_block_rms(threshold: Any) -> Stage:
     return clipping_stage("clip by block RMS", function, threshold=threshold)
 
 
+@naming_nearest
 def centralize() -> Stage:
     """Return the stage that subtracts from each gradient of two or more axes its mean over all axes but the first.
 

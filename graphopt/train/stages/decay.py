@@ -12,8 +12,10 @@ from graphopt.ops.elementwise import cast, multiply, subtract
 from graphopt.train.hyper import NON_NEGATIVE, check_hyper
 from graphopt.train.stages.multiply import fits
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
+from graphopt.train.unknown_arguments import naming_nearest
 
 
+@naming_nearest
 def decay_weights(
     rate: Any,
     *,
@@ -23,7 +25,8 @@ def decay_weights(
 ) -> Stage:
     """Return the stage that makes weights smaller before the update, apart from the loss: ``w -= w rate learning_rate``.
 
-    Variables without a gradient stay as they are. Sparse gradients make no difference: all rows decay.
+    Variables without a gradient stay as they are. Sparse gradients make no difference: all rows decay. With `Groups`, and no learning rate
+    given for all, each variable decays by its group's.
 
     Args:
       rate: 0 or more: a number, scalar tensor, schedule or callable.
@@ -52,16 +55,26 @@ def decay_weights(
 
     def function(pairs: Pairs, step: Step) -> Pairs:
         _check_known(excluded, pairs)
-        factor = step.hyper("weight_decay", rate, NON_NEGATIVE).tensor
-        if times_learning_rate:
-            factor = multiply(factor, step.learning_rate)
+        decay = step.hyper("weight_decay", rate, NON_NEGATIVE).tensor
+        products: dict[Any, Any] = {}
         for gradient, v in pairs:
             if gradient is not None and (mask is None or mask(v)) and not any(fits(key, v) for key in excluded):
-                weights = v.value()
-                assign(v, subtract(weights, multiply(weights, cast(factor, v.dtype))))
+                assign(v, _decayed(v, _factor(decay, step.learning_rate_of(v), products) if times_learning_rate else decay))
         return pairs
 
     return stage("decay weights", function, rate=rate, mask=mask, exclude=excluded or None, times_learning_rate=times_learning_rate)
+
+
+def _factor(decay: Any, rate: Any, products: dict[Any, Any]) -> Any:
+    """Return the decay times a rate, recorded once for each rate."""
+    if rate not in products:
+        products[rate] = multiply(decay, rate)
+    return products[rate]
+
+
+def _decayed(variable: Any, factor: Any) -> Any:
+    weights = variable.value()
+    return subtract(weights, multiply(weights, cast(factor, variable.dtype)))
 
 
 def _check_known(excluded: list[Any], pairs: Pairs) -> None:

@@ -13,12 +13,14 @@ from graphopt.graph.variables import assign
 from graphopt.ops.elementwise import add, multiply, subtract
 from graphopt.train.hyper import HyperParameter, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, stage
+from graphopt.train.unknown_arguments import naming_nearest
 
 _NOTHING_TO_MULTIPLY = (
     "Empty list of (gradient, var) pairs encountered. This is most likely to be caused by an improper value of gradient_multipliers."
 )
 
 
+@naming_nearest
 def multiply_gradients(multipliers: Mapping[Any, Any]) -> Stage:
     """Return the stage that multiplies the gradients of some variables.
 
@@ -65,6 +67,7 @@ def multiply_gradients_by_name(multipliers: Mapping[Any, Any]) -> Stage:
     return stage("multiply gradients", function, multipliers=multipliers)
 
 
+@naming_nearest
 def multiply_learning_rates(multipliers: Mapping[Any, Any]) -> Stage:
     """Return the stage that multiplies the whole change which a step makes to some variables, as another learning rate there would.
 

@@ -11,8 +11,10 @@ from graphopt.ops.elementwise import add, cast, divide, multiply, power, sqrt
 from graphopt.ops.random import random_normal, truncated_normal
 from graphopt.train.hyper import NON_NEGATIVE, check_hyper
 from graphopt.train.stages.stage import Pairs, Stage, Step, each_gradient, stage, to_dense
+from graphopt.train.unknown_arguments import naming_nearest
 
 
+@naming_nearest
 def add_noise(scale: Any) -> Stage:
     """Return the stage that adds normal noise, cut at two standard deviations, times `scale`; sparse rows become dense.
 
@@ -37,6 +39,7 @@ def add_noise(scale: Any) -> Stage:
     return stage("add noise", function, scale=scale)
 
 
+@naming_nearest
 def add_annealed_noise(eta: Any, gamma: Any = 0.55) -> Stage:
     """Return the stage that adds normal noise of variance ``eta / (1 + t)^gamma``, `t` the global step; sparse rows become dense.
 

@@ -33,6 +33,7 @@ from graphopt.ops.reduce import reduce_all
 from graphopt.ops.update_rule import check_sign
 from graphopt.train.hyper import NON_NEGATIVE, POSITIVE, check_hyper, check_number
 from graphopt.train.stages.stage import Pairs, Stage, Step, each_gradient, stage, values_of
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 def all_finite(pairs: Pairs) -> Tensor:
@@ -77,6 +78,7 @@ def _left(most: Any, row: Any) -> Any:
 _TOO_MANY = "The gradients of too many steps in a row are not finite."
 
 
+@naming_nearest
 def skip_non_finite(max_in_a_row: Any = None, beyond: Literal["raise", "apply"] = "raise") -> Stage:
     """Return the stage that skips the rest of a step whose gradients are not all finite: nothing changes but two counters.
 
@@ -117,6 +119,7 @@ def skip_non_finite(max_in_a_row: Any = None, beyond: Literal["raise", "apply"] 
     return stage("skip if not finite", function, max_in_a_row=max_in_a_row, beyond=beyond if max_in_a_row is not None else None)
 
 
+@naming_nearest
 def zero_non_finite(max_in_a_row: Any = None) -> Stage:
     """Return the stage that puts 0 in place of every infinite number and NaN of a gradient.
 
@@ -161,6 +164,7 @@ class LossScale(NamedTuple):
     least: float = 1.0
 
 
+@naming_nearest
 def scale_loss(scale: Any) -> Stage:
     """Return the stage that multiplies the loss before gradients are computed, and divides the gradients again.
 

@@ -10,6 +10,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from graphopt.ops.array import shape_of
 from graphopt.ops.elementwise import cast, logical_and
 from graphopt.train.global_step import get_global_step
 from graphopt.train.hyper import ANY_NUMBER, HyperParameter, Range, hyper_parameter
+from graphopt.train.unknown_arguments import naming_nearest
 
 Pairs = list[tuple[Any, Any]]
 
@@ -38,6 +40,7 @@ class Step:
     Args:
       global_step: the variable that counts the steps (the graph's own by default, if there is one).
       learning_rate: the rate of the step, for stages that ask for it: a scalar tensor, or a function that gives it.
+      learning_rate_of: a function of a variable that gives its rate, where there is none for all.
 
     Attributes:
       hypers: the hyper-parameters of the stages, by name. counters: what stages count, by name: scalar tensors to fetch.
@@ -56,9 +59,12 @@ class Step:
       [2.4 3.2]
     """
 
-    def __init__(self, *, global_step: Any = None, learning_rate: Any = None) -> None:
+    @partial(naming_nearest, name="Step")
+    def __init__(self, *, global_step: Any = None, learning_rate: Any = None, learning_rate_of: Callable[[Any], Any] | None = None) -> None:
         self.global_step = get_global_step() if global_step is None else global_step
         self._learning_rate = learning_rate
+        self._learning_rate_of = learning_rate_of
+        self._rates: dict[Any, Any] = {}
         self.hypers: dict[str, HyperParameter] = {}
         self.counters: dict[str, Any] = {}
         self._after: list[Callable[[Pairs], Any]] = []
@@ -78,12 +84,34 @@ class Step:
         Raises:
           ValueError: when none was given.
         """
-        given = self._learning_rate() if callable(self._learning_rate) else self._learning_rate
-        if given is None:
+        return self._in_float64(self._given_rate())
+
+    def learning_rate_of(self, variable: Any) -> Any:
+        """Return the rate by which a variable is trained, as a float64 scalar tensor: that of the step, or of the variable's group.
+
+        Args:
+          variable: the variable.
+
+        Raises:
+          ValueError: when there is none.
+        """
+        given = self._given_rate()
+        if given is None and self._learning_rate_of is not None:
+            given = self._learning_rate_of(variable)
+        return self._in_float64(given)
+
+    def _given_rate(self) -> Any:
+        return self._learning_rate() if callable(self._learning_rate) else self._learning_rate
+
+    def _in_float64(self, rate: Any) -> Any:
+        if rate is None:
             raise ArgumentError(
                 "This stage needs the learning rate, and the step has none: give learning_rate to training_op, optimize_loss or Step."
             )
-        return cast(convert_to_tensor(given), dtypes.float64)
+        tensor = convert_to_tensor(rate)
+        if tensor not in self._rates:
+            self._rates[tensor] = cast(tensor, dtypes.float64)
+        return self._rates[tensor]
 
     def hyper(self, name: str, value: Any, allowed: Range = ANY_NUMBER) -> HyperParameter:
         """Return a new hyper-parameter of a stage, under its name or, if that is taken, with a number.

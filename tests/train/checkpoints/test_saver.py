@@ -49,6 +49,8 @@ def test_wrong_variables_are_refused(model: Any) -> None:
         tf.train.Saver("w")
     with pytest.raises(TypeError, match="Variable to save is not a Variable: w"):
         tf.train.Saver(["w"])
+    with pytest.raises(ValueError, match="The same saveable will be restored with two names: y"):
+        tf.train.Saver({"x": model[0], "y": model[0], "z": model[1]})
     with tf.Graph().as_default():
         twin = tf.get_variable("w", [2])
         with pytest.raises(ValueError, match="At least two variables have the same name: w"):
@@ -110,6 +112,16 @@ def test_the_step_is_part_of_the_name(tmp_path: Path, model: Any) -> None:
         assert tf.train.Saver(pad_step_number=True).save(session, str(tmp_path / "m"), 5) == str(tmp_path / "m-00000005")
         assert tf.train.load_checkpoint(tmp_path / "m-12").manifest["step"] == 12
     assert tf.train.Saver().last_checkpoints == []
+
+
+def test_a_finished_graph_is_saved_and_restored(tmp_path: Path, model: Any) -> None:
+    step = tf.train.get_or_create_global_step()
+    saver = tf.train.Saver()
+    with initialized() as session:
+        session.graph.finalize()
+        path = saver.save(session, tmp_path / "m", step)
+        saver.restore(session, path)
+        assert path.endswith("m-0") and session.run(model[1]) == 3
 
 
 def test_only_sessions_are_saved(tmp_path: Path, model: Any) -> None:

@@ -3,11 +3,13 @@
 import errno
 import gc
 import os
+import resource
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphopt as tf
@@ -75,6 +77,21 @@ def test_a_disk_that_fails_leaves_what_was_there(
     assert saver.restore_latest(session, tmp_path) == first and session.run(w) == 1.0
     saver.save(session, tmp_path / "m", 3)
     assert names(tmp_path) == ["checkpoint", "m-3.npz"]
+
+
+def test_a_file_that_may_grow_no_further_is_not_left_half_written(tmp_path: Path, session: Any) -> None:
+    tf.get_variable("large", initializer=np.zeros(100_000, np.float32))
+    session.run(tf.global_variables_initializer())
+    saver = tf.train.Saver()
+    first = saver.save(session, tmp_path / "m", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(tf.errors.ResourceExhaustedError, match=r"File too large while writing .*m-2\.npz"):
+            saver.save(session, tmp_path / "m", 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names(tmp_path) == ["checkpoint", "m-1.npz"] and saver.restore_latest(session, tmp_path) == first
 
 
 def test_a_full_disk_at_the_state_file_loses_nothing(tmp_path: Path, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

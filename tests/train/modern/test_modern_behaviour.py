@@ -357,7 +357,7 @@ def test_bad_arguments() -> None:
         tf.optimizers.Muon(0.1, ns_steps=0)
     with pytest.raises(ValueError, match=r"sync_period must be a whole number of at least 1, got 1\.5"):
         tf.optimizers.SAM(tf.train.GradientDescentOptimizer(0.1), sync_period=1.5)
-    with pytest.raises(TypeError, match=r"SAM needs an optimizer of tf.train or tf.optimizers, got 0\.1"):
+    with pytest.raises(TypeError, match=r"SAM needs an optimizer of tf.train, tf.optimizers or tf.keras.optimizers, got 0\.1"):
         tf.optimizers.SAM(0.1)
 
 

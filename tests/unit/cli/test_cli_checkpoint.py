@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-from graphopt.cli import main, report
+from graphopt.cli import main
 from graphopt.cli.command import size_text
 
 
@@ -100,16 +100,34 @@ def test_diff_of_other_graphs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert text == [f"only in {a}: mine", f"only in {b}: yours", "gone: 1 of 2 values differ, by up to nan", "kind: f32[2] against i32[2]"]
 
 
-def test_report(logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "needed", lambda *names: lambda folder: f"<p>{folder}</p>")
-    page = logs / "page.html"
-    assert main(["report", str(logs), "-o", str(page)]) == 0
-    assert capsys.readouterr().out == f"{page}\n"
-    assert page.read_text() == f"<p>{logs}</p>"
+def test_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs, page = tmp_path / "logs", tmp_path / "page.html"
+    with tf.summary.FileWriter(str(logs)) as writer:
+        for step in range(3):
+            writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="my_loss", simple_value=1.0 / (1 + step))]), step)
+    assert main(["report", str(logs), "-o", str(page), "--title", "my run"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (f"{page}\n", "")
+    assert "my_loss" in page.read_text() and "my run" in page.read_text()
     assert main(["report", str(logs), "-o", str(page), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"logdir": str(logs), "report": str(page)}
-    assert main(["report", str(logs / "none")]) == 2
+    assert json.loads(capsys.readouterr().out) == {"logdir": str(logs), "report": str(page), "warnings": []}
+    (events,) = logs.glob("*tfevents*")
+    events.write_bytes(events.read_bytes()[:-3])
+    assert main(["report", str(logs), "-o", str(page)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("graphopt: ") and events.name in captured.err and captured.out == f"{page}\n"
+
+
+def test_report_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path / "none")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+    assert main(["report", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("graphopt: There is no event file") and error.count("\n") == 1
+    with tf.summary.FileWriter(str(tmp_path)) as writer:
+        writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="a", simple_value=1.0)]), 1)
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "no" / "page.html")]) == 2
+    assert "page.html can't be written: No such file or directory." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

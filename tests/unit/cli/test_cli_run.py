@@ -145,6 +145,16 @@ def test_a_script_that_can_not_be_compiled(tmp_path: Path, capsys: pytest.Captur
     assert "SyntaxError" in report and "line 2" in report and "scripts.py" not in report
 
 
+def test_a_script_that_can_not_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    script = write(tmp_path, "")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert main(["run", script]) == 2
+    assert f"{script} can't be read: Permission denied." in capsys.readouterr().err
+
+
 def test_tensorflow_itself_is_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
     assert main(["run", write(tmp_path, "")]) == 2

@@ -8,7 +8,6 @@ import pytest
 
 import graphopt
 from graphopt import cli
-from graphopt.cli import doctor, late
 from graphopt.cli.watching import training_ops, watch_script
 
 OPTIMIZE_LOSS = """
@@ -114,6 +113,9 @@ class _Form:
 
 def test_forms_in_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     script = write(tmp_path, OPTIMIZE_LOSS)
+    assert main(["explain", script, "--html", str(tmp_path / "page.html"), "--markdown", str(tmp_path / "page.md")]) == 0
+    assert "AdamOptimizer" in (tmp_path / "page.html").read_text() and "AdamOptimizer" in (tmp_path / "page.md").read_text()
+    capsys.readouterr()
     monkeypatch.setattr("graphopt.cli.explain.explain", lambda op, session: _Form())
     assert main(["explain", script, "--html", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").read_text() == "<p>explained</p>"
@@ -160,33 +162,66 @@ def test_the_class_is_as_before(tmp_path: Path) -> None:
 # --- doctor ----------------------------------------------------------------------------------------------------------------
 
 
-class _Finding:
-    def __str__(self) -> str:
-        return "warning: unused-variable: w"
+FAULTY = """
+import numpy as np
+import tensorflow as tf
+x = tf.placeholder(tf.float32, [None, 3])
+y = tf.placeholder(tf.float32, [None, 2])
+w = tf.get_variable("w", [3, 2])
+loss = -tf.reduce_mean(y * tf.log(tf.nn.softmax(tf.matmul(x, w))))
+train_op = tf.contrib.layers.optimize_loss(loss, None, 0.1, "SGD", summaries=[])
+other = tf.train.GradientDescentOptimizer(0.1).minimize(loss, name="other")
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    feeds = {x: np.zeros((200, 3)), y: np.zeros((200, 2))}
+    sess.run(other, feeds)
+    sess.run(train_op, feeds)
+"""
 
-    def to_dict(self) -> dict[str, str]:
-        return {"name": "unused-variable"}
 
-
-@pytest.mark.parametrize(("found", "code"), [([_Finding()], 1), ([], 0)])
-def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, found: list[Any], code: int) -> None:
-    monkeypatch.setattr(doctor, "needed", lambda *names: lambda train_op, session=None: found)
-    script = write(tmp_path, OPTIMIZE_LOSS)
-    assert main(["doctor", script]) == code
+def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, FAULTY)
+    assert main(["doctor", script]) == 1
     text = capsys.readouterr().out
-    assert ("1 finding\n\nwarning: unused-variable: w" if found else ": no findings") in text
-    assert main(["doctor", script, "--json", "--steps", "1"]) == code
-    (op,) = json.loads(capsys.readouterr().out)["training_ops"]
-    assert op["findings"] == [{"name": "unused-variable"}] * len(found)
+    assert "training op OptimizeLoss/" in text and "training op other" in text
+    assert "log-of-softmax" in text and f"{script}:7" in text
+    assert main(["doctor", script, "--json"]) == 1
+    first, second = json.loads(capsys.readouterr().out)["training_ops"]
+    assert "log-of-softmax" in [finding["name"] for finding in first["findings"]]
+    # The feeds of the run are known: those of the training op that is about to run.
+    assert "float64-fed" in [finding["name"] for finding in second["findings"]]
+    assert "float64-fed" not in [finding["name"] for finding in first["findings"]]
+
+
+def test_doctor_after_steps_knows_the_feeds_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", write(tmp_path, FAULTY), "--json", "--steps", "1", "--only", "float64-fed"]) == 1
+    for examined in json.loads(capsys.readouterr().out)["training_ops"]:
+        assert {finding["name"] for finding in examined["findings"]} == {"float64-fed"}
+        assert examined["checked"] == ["float64-fed"]
+
+
+def test_doctor_without_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, FAULTY)
+    assert main(["doctor", script, "--only", "step-counted-twice"]) == 0
+    assert "nothing found (1 rules looked)" in capsys.readouterr().out
     assert main(["doctor", write(tmp_path, "raise SystemExit(4)")]) == 4
+    assert main(["doctor", script, "--only", "no-such-rule"]) == 2
+    assert "invalid choice: 'no-such-rule'" in capsys.readouterr().err
 
 
-def test_parts_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert late.found("graphopt.inspection.nothing", "nothing") is None
-    assert late.found("graphopt.inspection.explain", "nothing") is None
-    assert late.found("graphopt.inspection.explain", "explain") is graphopt.explain
-    with pytest.raises(Exception, match=r"this version of graphopt has no crystal ball\."):
-        late.needed("graphopt.inspection.nothing", "nothing", "crystal ball")
+def test_doctor_with_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saving = OPTIMIZE_LOSS.replace("with tf.Session() as sess:", "saver = tf.train.Saver()\nwith tf.Session() as sess:")
+    saving = saving.replace("    for i", f"    saver.save(sess, {str(tmp_path / 'model')!r})\n    for i")
+    assert cli.main(["run", write(tmp_path, saving)]) == 0
+    script = write(tmp_path, OPTIMIZE_LOSS.replace("None, 0.1", "None, 0.5"))
+    only = ["--only", "learning-rate-differs-from-checkpoint"]
+    assert main(["doctor", script, *only]) == 0
+    capsys.readouterr()
+    assert main(["doctor", script, *only, "--checkpoint", str(tmp_path / "model"), "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["training_ops"]
+    assert [finding["name"] for finding in found["findings"]] == only[1:]
+    assert main(["doctor", script, "--checkpoint", str(tmp_path / "none")]) == 2
+    assert "There is no checkpoint" in capsys.readouterr().err
 
 
 # --- bench -----------------------------------------------------------------------------------------------------------------

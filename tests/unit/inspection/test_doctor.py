@@ -295,7 +295,7 @@ def test_bad_arguments():
     _, train_op = regression()
     with pytest.raises(TypeError, match="doctor looks at a training op"):
         tf.doctor("train")
-    with pytest.raises(ValueError, match="There is no rule 'log-softmax'; there are .*log-of-softmax"):
+    with pytest.raises(ValueError, match=r"There is no rule 'log-softmax'; there are .*log-of-softmax"):
         tf.doctor(train_op, only=["log-softmax"])
     with tf.Graph().as_default(), tf.Session() as other, pytest.raises(ValueError, match="runs another graph"):
         tf.doctor(train_op, session=other)

@@ -21,11 +21,14 @@ OPS = [op for op in registered_ops() if op.kernel is not None]
 STRINGS = "it works on strings, which NumPy keeps as Python objects"
 REFUSED = {
     "as_string": STRINGS,
+    "audio_summary": STRINGS,
     "histogram_summary": STRINGS,
+    "image_summary": STRINGS,
     "merge_summary": STRINGS,
     "scalar_summary": STRINGS,
     "string_join": STRINGS,
     "string_to_number": STRINGS,
+    "tensor_summary": STRINGS,
 }
 # Made by the compiler alone, for backends with loops of their own: there is no way to record one.
 NOT_RECORDED = {"fused"}

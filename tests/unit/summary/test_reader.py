@@ -14,12 +14,10 @@ import pytest
 
 import graphopt as tf
 from graphopt.errors import ArgumentError, ElementNotFoundError, MissingPackageError
-from graphopt.summary.columns import layout_of, read_columns
-from graphopt.summary.crc32c import crc32c, masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
+from graphopt.summary.columns import layout_of
 from graphopt.summary.event_file import frame, summary_event
 from graphopt.summary.log_data import LogData, RunData
 from graphopt.summary.protos import Event, SessionLog
-from graphopt.summary.records import find_records
 
 Value = tf.Summary.Value
 VERSION = Event(wall_time=1.0, file_version="brain.Event:2").SerializeToString()
@@ -38,139 +36,6 @@ def put(folder: Path, events: list[bytes], name: str = "events.out.tfevents.1.h"
     path = folder / name
     path.write_bytes(b"".join([frame(item) for item in [VERSION, *events]]))
     return path
-
-
-# --- checksums -------------------------------------------------------------------------------------------------------
-
-
-def bit_by_bit(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 9, 255, 256, 4095, 4096, 4097, 5000, 16_384, 70_001])
-def test_checksums(size: int) -> None:
-    data = np.random.default_rng(size).bytes(size)
-    assert crc32c(data) == bit_by_bit(data)
-
-
-def test_checksums_of_rows() -> None:
-    for size in (1, 2, 45, 46):
-        rows = np.random.default_rng(size).integers(0, 256, [20, size], dtype=np.uint8)
-        assert masked_crc32c_of_rows(rows).tolist() == [masked_crc32c(row.tobytes()) for row in rows]
-
-
-def test_the_checksum_of_the_standard() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
-    assert masked_crc32c_of_length(5) == masked_crc32c(b"\x05" + bytes(7))
-
-
-# --- records ---------------------------------------------------------------------------------------------------------
-
-
-def lengths() -> list[int]:
-    return [5, 7, *[30] * 100, 3, 0, 4, 5000, 9000, *[30] * 9, 31, *range(40, 400, 7), *[64] * 3000]
-
-
-def test_records_of_all_sizes() -> None:
-    random = np.random.default_rng(0)
-    given = [random.bytes(size) for size in lengths()]
-    found = find_records(b"".join([frame(item) for item in given]))
-    assert (found.problem, found.sizes.tolist()) == ("", lengths())
-    assert [found.data[i : i + n].tobytes() for i, n in zip(found.starts, found.sizes, strict=True)] == given
-
-
-def test_every_flipped_byte_is_noticed() -> None:
-    given = [b"", b"abc", bytes(range(200)), b"x" * 5000, b"y" * 30]
-    parts = [frame(item) for item in given]
-    whole = b"".join(parts)
-    ends = np.cumsum([len(part) for part in parts])
-    for at in [*range(300), *range(300, len(whole), 97), len(whole) - 1]:
-        broken = bytearray(whole)
-        broken[at] ^= 0x10
-        found = find_records(bytes(broken))
-        before = int(np.searchsorted(ends, at, side="right"))
-        assert (found.starts.size, found.stopped_at) == (before, [0, *ends][before]), at
-        assert found.problem
-
-
-def test_an_empty_file_has_no_records() -> None:
-    assert find_records(b"").starts.size == 0
-    assert find_records(b"").problem == ""
-
-
-# --- columns ---------------------------------------------------------------------------------------------------------
-
-
-def test_numbers_of_many_tags_and_layouts(tmp_path: Path) -> None:
-    random = np.random.default_rng(1)
-    expected: dict[str, list[tuple[int, float, float]]] = {}
-    events = []
-    for i in range(3000):
-        step = int(random.choice([0, 1, 127, 128, 300, 20_000, 1 << 33]))
-        values = {tag: float(np.float32(random.normal())) for tag in random.permutation(["a", "b", "loss", "rate", "x/y"])[: 1 + i % 3]}
-        events.append(event(step, **values))
-        for tag, value in values.items():
-            expected.setdefault(tag, []).append((step, 100.0 + step, value))
-    put(tmp_path, events)
-    log = tf.summary.read(tmp_path)
-    assert log.tags()["scalars"] == sorted(expected)
-    for tag, items in expected.items():
-        series = log.scalars(tag)
-        assert list(zip(series.steps.tolist(), series.wall_times.tolist(), series.values.tolist(), strict=True)) == items
-        assert len(series) == len(items)
-    data, starts, sizes = (find_records(b"".join(map(frame, events))))[:3]
-    assert read_columns(data, starts, sizes)[1].size == 0  # nothing was left to be read one by one
-
-
-def test_numbers_beside_other_values(tmp_path: Path) -> None:
-    other = tf.Summary([Value("loss", simple_value=3.0), Value("h", histo=tf.summary.HistogramProto(num=1.0))])
-    more = tf.Summary([Value("loss", simple_value=5.0, node_name="n")])
-    events = [
-        event(1, loss=1.0),
-        summary_event(other.SerializeToString(), 2, 1.0),
-        event(3, loss=4.0),
-        summary_event(more.SerializeToString(), 4, 1.0),
-        event(5, loss=6.0),
-    ]
-    put(tmp_path, events)
-    log = tf.summary.read(tmp_path)
-    assert log.scalars("loss").steps.tolist() == [1, 2, 3, 4, 5]
-    assert log.scalars("loss").values.tolist() == [1.0, 3.0, 4.0, 5.0, 6.0]
-    assert log.scalars("loss").values.dtype == np.float32
-    assert log.histograms("h").values[0].num == 1.0
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\x09",
-        VERSION,
-        event(3, loss=1.0)[:-1],
-        event(3, loss=1.0) + b"\x10\x05",
-        event(3),
-        b"\x09" + bytes(8) + b"\x2a\x05\x0a\x09\x0a\x01a",
-        b"\x09" + bytes(8) + b"\x2a\x04\x12\x02\x0a\x00",
-        b"\x09" + bytes(8) + b"\x2a\x05\x0a\x03\x0a\x01a",
-        b"\x09" + bytes(8) + b"\x2a\x80",
-    ],
-)
-def test_events_that_are_not_numbers_alone(data: bytes) -> None:
-    assert layout_of(data) is None
-
-
-def test_others_of_one_length_are_left() -> None:
-    same = [Event(wall_time=1.0, step=1, session_log=SessionLog(msg="m" * 10)).SerializeToString() for _ in range(5)]
-    size = len(same[0])
-    padded = next(made for n in range(60) if len(made := event(1, **{"t" * (n + 1): 1.0})) == size)
-    data, starts, sizes, *_ = find_records(b"".join(map(frame, [*same, padded])))
-    columns, left = read_columns(data, starts, sizes)
-    assert len(left) + sum(column.places.size for column in columns) == 6
 
 
 # --- directories -----------------------------------------------------------------------------------------------------
@@ -232,6 +97,28 @@ def test_everything_else(tmp_path: Path) -> None:
     assert log.run_metadata() == {"t": b"traced"}
     assert (log.graph(), log.hparams()) == (None, {})
     assert "nothing" not in {tag for tags in log.tags().values() for tag in tags}
+
+
+def of_tensor(step: int, array: object, *, plugin: str = "scalars") -> bytes:
+    metadata = tf.summary.SummaryMetadata(plugin_data=tf.summary.SummaryMetadata.PluginData(plugin_name=plugin)) if plugin else None
+    value = Value("loss", tensor=tf.summary.TensorProto.of(np.asarray(array)), metadata=metadata)
+    return summary_event(tf.Summary([value]).SerializeToString(), step, 1.0)
+
+
+def test_numbers_that_are_tensors(tmp_path: Path) -> None:
+    loss = np.float32
+    events = [of_tensor(step, loss(step / 2)) for step in range(100)]
+    # Without metadata it is what it was before; other tensors are read one by one.
+    events += [of_tensor(100, loss(50), plugin=""), of_tensor(101, [50.5]), of_tensor(102, np.int64(51))]
+    literal = tf.summary.TensorProto(dtype=1, tensor_shape=tf.summary.TensorProto.of(loss(0)).tensor_shape, float_val=[51.5])
+    metadata = tf.summary.SummaryMetadata(plugin_data=tf.summary.SummaryMetadata.PluginData(plugin_name="scalars"))
+    events.append(summary_event(tf.Summary([Value("loss", tensor=literal, metadata=metadata)]).SerializeToString(), 103, 1.0))
+    put(tmp_path, events)
+    log = tf.summary.read(tmp_path)
+    assert log.tags() == {"scalars": ["loss"], "histograms": [], "images": [], "audio": [], "tensors": []}
+    assert log.scalars("loss").values.tolist() == [step / 2 for step in range(104)]
+    assert [layout_of(event) is None for event in events] == [False] * 100 + [True, True, True, False]
+    assert layout_of(of_tensor(1, loss(1), plugin="text")) is None
 
 
 # --- broken files ----------------------------------------------------------------------------------------------------
@@ -300,7 +187,7 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(tf.errors.NotFoundError, match="There is no event file and no file of JSON lines in") as caught:
         tf.summary.read(tmp_path)
     assert f"at {__file__}:" in caught.value.message
-    with pytest.raises(tf.errors.NotFoundError, match="There is no log directory '.*nowhere'"):
+    with pytest.raises(tf.errors.NotFoundError, match=r"There is no log directory '.*nowhere'"):
         tf.summary.read(tmp_path / "nowhere")
 
 
@@ -379,6 +266,8 @@ def test_the_writer_of_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     writer.reopen()
     writer.reopen()
     assert writer.get_filename() != str(path)
+
+    writer._file.close()
 
     class Full:
         name = "full"

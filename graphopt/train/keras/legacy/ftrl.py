@@ -12,7 +12,7 @@ from graphopt.graph.variables import Variable
 from graphopt.ops import training
 from graphopt.ops.elementwise import add, divide, multiply
 from graphopt.ops.update_rule import Rule
-from graphopt.train.hyper import NON_NEGATIVE, NON_POSITIVE, Range
+from graphopt.train.hyper import NON_NEGATIVE, NON_POSITIVE, Range, check_number
 from graphopt.train.keras.legacy.hypers import HyperAttributes, is_number
 from graphopt.train.keras.legacy.rule import RuleOptimizer
 from graphopt.train.keras.legacy.sgd import MODULE
@@ -65,7 +65,7 @@ class Ftrl(RuleOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name, **kwargs)
-        start = initial_accumulator_value
+        start = check_number(initial_accumulator_value, "initial_accumulator_value")
         strengths = (l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength, beta)
         for what, value in (("initial_accumulator_value", start), *zip(_STRENGTHS, strengths, strict=True)):
             if isinstance(value, int | float) and value < 0:
@@ -77,7 +77,7 @@ class Ftrl(RuleOptimizer):
         self._set_hyper("learning_rate_power", learning_rate_power)
         for what, value in zip(_STRENGTHS, strengths, strict=True):
             self._set_hyper(what, value)
-        self._initial_accumulator_value = float(start)
+        self._initial_accumulator_value = start
         shrinkage = l2_shrinkage_regularization_strength
         self._shrinks = not is_number(shrinkage) or float(shrinkage) > 0
 

@@ -9,7 +9,6 @@ import copy
 import difflib
 import inspect
 import re
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
@@ -17,7 +16,7 @@ from typing import Any, ClassVar, Self
 from graphopt import dtypes
 from graphopt.autodiff.gradients import gradients
 from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, UnsupportedError
+from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, UnsupportedError, lines
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
@@ -25,12 +24,16 @@ from graphopt.graph.scopes import init_scope, name_scope
 from graphopt.graph.training_info import record_update
 from graphopt.graph.variables import Variable, assign_add, group, trainable_variables
 from graphopt.ops.control import no_op
+from graphopt.train.gradients_missing import reasons_for
 from graphopt.train.hyper import check_hyper
+from graphopt.train.keras.hyper_arguments import warn_user
 from graphopt.train.keras.legacy.clips import ClipAttributes
 from graphopt.train.keras.legacy.hypers import CLIPS
-from graphopt.train.keras.legacy.pairs import Pair, as_gradient, as_pairs, checked, flatten, with_gradients
+from graphopt.train.keras.legacy.pairs import Pair, as_gradient, as_pairs, checked, with_gradients
 from graphopt.train.keras.legacy.updates import UpdateMethods
 from graphopt.train.keras.schedules import deserialize
+from graphopt.train.optimizers.chosen_variables import flatten
+from graphopt.train.unknown_arguments import naming_nearest
 
 Transformer = Callable[[list[Pair]], list[Pair]]
 
@@ -82,7 +85,7 @@ class Optimizer(UpdateMethods, ClipAttributes):
     ) -> None:
         self._check_keywords(kwargs)
         if "lr" in kwargs:
-            warnings.warn("The `lr` argument is deprecated, use `learning_rate` instead.", UserWarning, stacklevel=3)
+            warn_user("The `lr` argument is deprecated, use `learning_rate` instead.")
         self._graphs = weakref.WeakSet()
         self._name = name or _unique_name(type(self).__name__)
         self._use_locking = True
@@ -120,6 +123,7 @@ class Optimizer(UpdateMethods, ClipAttributes):
 
     # --- the training operation ------------------------------------------------------------------------------------------------
 
+    @naming_nearest
     def minimize(self, loss: Any, var_list: Any, grad_loss: Any = None, name: str | None = None, tape: Any = None) -> Any:
         """Return a tensor that makes one step when it is run: `compute_gradients`, then `apply_gradients`.
 
@@ -133,10 +137,19 @@ class Optimizer(UpdateMethods, ClipAttributes):
           The number of steps after this one, an integer scalar.
 
         Raises:
-          ValueError: when no variable has a gradient.
+          ValueError: when no variable has a gradient; it says for each why.
         """
-        return self.apply_gradients(self._compute_gradients(loss, var_list, grad_loss, tape), name=name)
+        self._differentiated = None
+        pairs = self._compute_gradients(loss, var_list, grad_loss, tape)
+        target, self._differentiated = self._differentiated, None
+        if target is not None and pairs and all([gradient is None for gradient, _ in pairs]):
+            names = [v.name for _, v in pairs]
+            raise ArgumentError(lines(f"No gradients provided for any variable: {names}.", *reasons_for(target, [v for _, v in pairs])))
+        return self.apply_gradients(pairs, name=name)
 
+    _differentiated: Tensor | None = None
+
+    @naming_nearest
     def compute_gradients(self, loss: Any, var_list: Any = None, grad_loss: Any = None, tape: Any = None) -> list[Pair]:
         """Return the gradient of the loss for each variable, as pairs (gradient or None, variable).
 
@@ -155,7 +168,7 @@ class Optimizer(UpdateMethods, ClipAttributes):
             else:
                 with tape:
                     loss = loss()
-        target = convert_to_tensor(loss)
+        target = self._differentiated = convert_to_tensor(loss)
         variables = list(flatten(var_list() if callable(var_list) and not isinstance(var_list, Variable) else var_list))
         self._assert_valid_dtypes([target])
         with name_scope(f"{self._name}/gradients"):
@@ -201,6 +214,7 @@ class Optimizer(UpdateMethods, ClipAttributes):
         self._assert_valid_dtypes(variables)
         return [self.apply_gradients(zip(found, variables, strict=True))]
 
+    @naming_nearest
     def apply_gradients(
         self, grads_and_vars: Iterable[Pair], name: str | None = None, experimental_aggregate_gradients: bool = True
     ) -> Tensor | Operation:

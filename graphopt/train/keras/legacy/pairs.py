@@ -17,17 +17,6 @@ _LOG = logging.getLogger("graphopt")
 Pair = tuple[Any, Any]
 
 
-def flatten(value: Any) -> Iterable[Any]:
-    """Yield what stands in lists, tuples, sets and dictionaries, nested as you like."""
-    if isinstance(value, dict):
-        value = [value[key] for key in sorted(value)]
-    if isinstance(value, list | tuple | set) or hasattr(value, "__next__"):
-        for item in value:
-            yield from flatten(item)
-    else:
-        yield value
-
-
 def as_pairs(grads_and_vars: Any) -> list[Pair]:
     """Return pairs as a list; raise for something else."""
     rule = "apply_gradients takes an iterable of pairs (gradient, variable)"

@@ -18,6 +18,7 @@ from graphopt.train.optimizers.base import Optimizer, Pair
 from graphopt.train.optimizers.contrib.common import OptimizerWrapper, own_hyper
 from graphopt.train.optimizers.descent import GradientDescentOptimizer
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 @registered(
@@ -72,6 +73,7 @@ class VariableClippingOptimizer(OptimizerWrapper):
         """The hyper-parameters as they were given, by name."""
         return {**super().hyper_parameters, "max_norm": self._max_norm}
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that makes the update and then clips; see `Optimizer.apply_gradients`."""
         pairs = list(grads_and_vars)
@@ -103,6 +105,7 @@ class _TransformGradients(OptimizerWrapper):
         super().__init__(optimizer, False, name)
         self._transform = transform_grads_fn
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that makes the update; see `Optimizer.apply_gradients`."""
         self._step = global_step

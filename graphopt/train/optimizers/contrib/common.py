@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graphopt.errors import ArgumentTypeError
 from graphopt.graph.graph import get_default_graph
@@ -49,13 +49,19 @@ class OptimizerWrapper(Optimizer):
 
     def __init__(self, opt: Any, use_locking: bool, name: str) -> None:
         super().__init__(use_locking, name)
-        if not isinstance(opt, Optimizer):
+        is_of_any_design = hasattr(opt, "apply_gradients") and not isinstance(opt, type)
+        if not isinstance(opt, Optimizer) and not (self._wraps_any_design and is_of_any_design):
             raise ArgumentTypeError(f"Supplied optimizer must be an instance of tf.train.Optimizer, got {opt!r}.")
         self._opt = opt
 
+    # Whether the optimizer inside may be one of Keras's design.
+    _wraps_any_design: ClassVar[bool] = False
+
     def compute_gradients(self, *args: Any, **kwargs: Any) -> list[Pair]:
         """Return the gradients as the optimizer inside computes them."""
-        return self._opt.compute_gradients(*args, **kwargs)
+        if isinstance(self._opt, Optimizer):
+            return self._opt.compute_gradients(*args, **kwargs)
+        return super().compute_gradients(*args, **kwargs)
 
     def get_slot(self, var: Any, name: str) -> Variable | None:
         """Return the slot of that name of a variable, or None."""
@@ -80,8 +86,18 @@ class OptimizerWrapper(Optimizer):
         if prepare is not None:
             prepare(global_step)
 
+    def learning_rate_of(self, variable: Variable) -> Any:
+        """Return the learning rate of a variable, where the optimizer inside has several; None where it has not.
+
+        Args:
+          variable: the variable.
+        """
+        own = getattr(self._opt, "learning_rate_of", None)
+        return None if own is None else own(variable)
+
     def _non_slot_variables(self) -> list[Variable]:
-        return [*self._opt._non_slot_variables(), *super()._non_slot_variables()]
+        inside = self._opt._non_slot_variables() if isinstance(self._opt, Optimizer) else []
+        return [*inside, *super()._non_slot_variables()]
 
     @property
     def hyper(self) -> HyperParameters:

@@ -19,7 +19,9 @@ from graphopt.train.hyper import FRACTION, check_hyper
 from graphopt.train.optimizers.base import Pair
 from graphopt.train.optimizers.contrib.common import OptimizerWrapper, own_hyper
 from graphopt.train.optimizers.descent import GradientDescentOptimizer
+from graphopt.train.optimizers.modern.guards import apply_and_count
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.unknown_arguments import naming_nearest
 
 _AVERAGE = "ExponentialMovingAverage"
 _SWAPPED = "averages_swapped_in"
@@ -32,7 +34,8 @@ class MovingAverageOptimizer(OptimizerWrapper):
     `swap_in` and `swap_out` put the averages in the variables' place and back, as `swapped` does for a ``with`` block.
 
     Args:
-      opt: the optimizer that makes the updates. average_decay: a number between 0 and 1, a scalar tensor, schedule or callable.
+      opt: the optimizer, of any design, that makes the updates.
+      average_decay: a number between 0 and 1, a scalar tensor, schedule or callable.
       num_updates: a scalar count; with it the decay is ``min(decay, (1 + n) / (10 + n))``, so that averages move faster at first.
       sequential_update: whether the averages take the variables after the update; else those from before it.
 
@@ -55,6 +58,8 @@ class MovingAverageOptimizer(OptimizerWrapper):
       -1.0
     """
 
+    _wraps_any_design = True
+
     def __init__(self, opt: Any, average_decay: Any = 0.9999, num_updates: Any = None, sequential_update: bool = True) -> None:
         super().__init__(opt, False, "MovingAverage")
         self._average_decay = check_hyper(average_decay, "average_decay", FRACTION)
@@ -66,6 +71,7 @@ class MovingAverageOptimizer(OptimizerWrapper):
         """The hyper-parameters as they were given, by name."""
         return {**super().hyper_parameters, "average_decay": self._average_decay}
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that makes the update and changes the averages; see `Optimizer.apply_gradients`."""
         pairs = list(grads_and_vars)
@@ -73,7 +79,7 @@ class MovingAverageOptimizer(OptimizerWrapper):
         changed = [v for gradient, v in pairs if gradient is not None]
         # Without an order of their own, the averages are recorded first: they then read what was there before the step.
         first = [] if self._sequential_update else [self._update_averages(changed)]
-        update = self._opt.apply_gradients(pairs, global_step=global_step, name=name)
+        update = apply_and_count(self._opt, pairs, global_step, name)
         with get_default_graph().control_dependencies([update]):
             last = [self._update_averages(changed)] if self._sequential_update else []
         return group(update, *first, *last, name="train_with_avg")

@@ -15,6 +15,7 @@ from graphopt.train.optimizers.base import Pair
 from graphopt.train.optimizers.contrib.common import OptimizerWrapper, innermost
 from graphopt.train.optimizers.descent import MomentumOptimizer
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 @registered("contrib.opt.MultitaskOptimizerWrapper", sparse="only rows", opt=MomentumOptimizer(0.05, 0.5))
@@ -47,6 +48,7 @@ class MultitaskOptimizerWrapper(OptimizerWrapper):
     def __init__(self, opt: Any) -> None:
         super().__init__(opt, False, "MultitaskOptimizerWrapper")
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that makes the update; see `Optimizer.apply_gradients`."""
         target: Any = innermost(self._opt)

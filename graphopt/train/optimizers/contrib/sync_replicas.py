@@ -11,6 +11,7 @@ from graphopt.graph.operation import Operation
 from graphopt.graph.variables import group
 from graphopt.train.optimizers.base import Pair
 from graphopt.train.optimizers.contrib.common import OptimizerWrapper
+from graphopt.train.unknown_arguments import naming_nearest
 
 _INSTEAD = "graphopt trains in one process: compute the gradients of a larger batch, or accumulate those of several batches."
 
@@ -57,6 +58,7 @@ class SyncReplicasOptimizer(OptimizerWrapper):
         self._variable_averages = variable_averages
         self._variables_to_average = None if variables_to_average is None else list(variables_to_average)
 
+    @naming_nearest
     def apply_gradients(self, grads_and_vars: Iterable[Pair], global_step: Any = None, name: str | None = None) -> Operation:
         """Return an operation that makes the update and adds one to the global step; see `Optimizer.apply_gradients`.
 

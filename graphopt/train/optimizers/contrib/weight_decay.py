@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from graphopt.errors import ArgumentTypeError
@@ -19,6 +21,7 @@ from graphopt.train.optimizers.base import Optimizer, Pair
 from graphopt.train.optimizers.contrib.common import OptimizerWrapper, own_hyper
 from graphopt.train.optimizers.descent import MomentumOptimizer
 from graphopt.train.optimizers.registry import registered
+from graphopt.train.unknown_arguments import keywords_of, naming_nearest
 
 
 class DecoupledWeightDecayExtension(Optimizer):
@@ -53,6 +56,7 @@ class DecoupledWeightDecayExtension(Optimizer):
         self._weight_decay = check_hyper(weight_decay, "weight_decay", NON_NEGATIVE)
         self._decay_var_list: frozenset[Variable] | None = None
 
+    @partial(naming_nearest, known=[*inspect.signature(Optimizer.minimize).parameters, "decay_var_list"])
     def minimize(self, loss: Any, *args: Any, decay_var_list: Iterable[Variable] | None = None, **kwargs: Any) -> Operation:
         """Return an operation that makes one step; see `Optimizer.minimize`.
 
@@ -65,6 +69,7 @@ class DecoupledWeightDecayExtension(Optimizer):
         finally:
             self._decay_var_list = outer
 
+    @naming_nearest
     def apply_gradients(
         self,
         grads_and_vars: Iterable[Pair],
@@ -114,6 +119,7 @@ def _chosen(decay_var_list: Iterable[Variable] | None) -> frozenset[Variable] | 
     return frozenset(decay_var_list or ()) or None
 
 
+@naming_nearest
 def extend_with_decoupled_weight_decay(base_optimizer: type[Optimizer]) -> type[Optimizer]:
     """Return a class like `base_optimizer` whose variables decay, ``w -= weight_decay w``, before each update.
 
@@ -140,6 +146,10 @@ def extend_with_decoupled_weight_decay(base_optimizer: type[Optimizer]) -> type[
     class OptimizerWithDecoupledWeightDecay(DecoupledWeightDecayExtension, base_optimizer):  # type: ignore[valid-type,misc]
         """Base_optimizer with decoupled weight decay."""
 
+    taken = keywords_of(base_optimizer)
+    if taken is not None:
+        checked = naming_nearest(DecoupledWeightDecayExtension.__init__, base_optimizer.__name__, ["weight_decay", *taken])
+        OptimizerWithDecoupledWeightDecay.__init__ = checked  # type: ignore[method-assign]
     return OptimizerWithDecoupledWeightDecay
 
 

@@ -119,15 +119,26 @@ class CountingOptimizer(Optimizer):
         """Return a scalar variable of the optimizer's own, made when it is new."""
         return self._create_non_slot_variable(self.own[name], f"{self._name}/{name}")
 
-    def _prepare(self) -> None:
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters in the default graph, unless they are there.
+
+        Args:
+          global_step: not used: schedules are called with the optimizer's own count.
+        """
         steps = self.count.value()
         known = self._state_in(get_default_graph()).hypers
         for name, given in self._given.items():
-            # Schedules are recorded anew: they look at the count where it stands now.
-            if name not in known or known[name].kind != "number" or known[name].given is not given:
+            if name not in known or known[name].given is not given:
                 known[name] = hyper_parameter(given, name, step=steps, allowed=self._range(name))
         self._counted: Any = steps
-        self._scalars = self.scalars(SimpleNamespace(**{n: known[n].tensor for n in self._given}), cast(steps, dtypes.float64) + 1)
+
+    def _prepare(self) -> None:
+        known = self._state_in(get_default_graph()).hypers
+        for name in [name for name, hyper in known.items() if name in self._given and hyper.kind != "number"]:
+            del known[name]  # schedules are recorded anew: they look at the count where it stands now
+        self.prepare_hyper()
+        h = SimpleNamespace(**{name: known[name].tensor for name in self._given})
+        self._scalars = self.scalars(h, cast(self._counted, dtypes.float64) + 1)
 
     def _is_first(self) -> Tensor:
         """Return a bool scalar: whether this is the first step."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphopt.graph.collections import GraphKeys
-from graphopt.graph.graph import get_default_graph
-from graphopt.graph.operation import Tensor
+from graphopt.graph.graph import convert_to_tensor, get_default_graph
+from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.graph.variables import Variable
+from graphopt.graph.variables import Variable, assign_add, group, variable_of
 from graphopt.ops.elementwise import logical_and
 from graphopt.train.optimizers.base import Optimizer
 
@@ -49,6 +49,26 @@ def apply_member(member: Any, pairs: Sequence[tuple[Any, Variable]], step: Any) 
         member._prepare()
         updates = [member._update(gradient, variable) for gradient, variable in pairs]
         return member._finish(updates, scope)
+
+
+def apply_and_count(optimizer: Any, pairs: Sequence[tuple[Any, Any]], global_step: Any, name: str | None) -> Operation:
+    """Record `apply_gradients` of an optimizer of any design, and that the step is counted; return the operation of both.
+
+    Args:
+      optimizer: the optimizer. pairs: gradients and variables. global_step: what is counted, or None. name: the operation's name.
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer.apply_gradients(pairs, global_step=global_step, name=name)
+    made = optimizer.apply_gradients(pairs, name=name)
+    update: Operation = getattr(made, "op", made)
+    if global_step is None:
+        return update
+    counter: Any = variable_of(global_step) if isinstance(global_step, Tensor) else global_step
+    with get_default_graph().control_dependencies([update]):
+        counted = assign_add(counter, convert_to_tensor(1, dtype=counter.dtype))
+    operation: Operation = group(update, counted)
+    get_default_graph().root.add_to_collection(GraphKeys.TRAIN_OP, operation)
+    return operation
 
 
 def _apply_in_own_way(member: Any, pairs: Sequence[tuple[Any, Variable]]) -> Any:

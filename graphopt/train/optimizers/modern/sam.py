@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from graphopt.train.hyper import NON_NEGATIVE, HyperParameters, check_hyper, hyp
 from graphopt.train.optimizers.base import Optimizer, Pair
 from graphopt.train.optimizers.descent import GradientDescentOptimizer
 from graphopt.train.optimizers.modern.base import check_whole_number, write
-from graphopt.train.optimizers.modern.guards import apply_member, create_member_slots, write_only_if
+from graphopt.train.optimizers.modern.guards import apply_and_count, apply_member, create_member_slots, write_only_if
 from graphopt.train.optimizers.registry import OPTIMIZERS, OptimizerEntry
+from graphopt.train.unknown_arguments import naming_nearest
 
 
 def _descent_with_sam(learning_rate: Any, rho: Any = 0.05, sync_period: int = 2) -> SAM:
@@ -37,14 +39,14 @@ class SAM(Optimizer):
     that records the loss does all of that in one run: it calls the function ``sync_period`` times.
 
     Args:
-      optimizer: the optimizer that makes the steps. rho: the length of a climb: a number, scalar tensor, schedule of the number of
-        steps that the optimizer has made, or function.
+      optimizer: the optimizer that makes the steps, of any design.
+      rho: the length of a climb: a number, scalar tensor, schedule of the number of steps that the optimizer has made, or function.
       sync_period: number of gradients for each step of the optimizer. name: name of the training operation and the slots.
       adv_optimizer: what climbs in place of ``ρ g / ‖g‖``: an optimizer whose steps are made the other way round.
       reset_state: whether what it keeps starts anew after each step of the optimizer.
 
     Raises:
-      TypeError: for an optimizer that is none of ``tf.train``. ValueError: for a wrong rho or sync_period.
+      TypeError: for what is no optimizer. ValueError: for a wrong rho or sync_period.
 
     Source: Foret et al. 2021, https://arxiv.org/abs/2010.01412; optax.contrib.sam.
 
@@ -58,20 +60,21 @@ class SAM(Optimizer):
       [ 1.2 -1.6]
     """
 
+    @partial(naming_nearest, name="SAM")
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Any,
         rho: Any = 0.05,
         sync_period: int = 2,
         name: str = "SAM",
         *,
-        adv_optimizer: Optimizer | None = None,
+        adv_optimizer: Any = None,
         reset_state: bool = True,
     ) -> None:
         super().__init__(False, name)
         for given in [optimizer] if adv_optimizer is None else [optimizer, adv_optimizer]:
-            if not isinstance(given, Optimizer):
-                raise ArgumentTypeError(f"SAM needs an optimizer of tf.train or tf.optimizers, got {given!r}.")
+            if isinstance(given, type) or not hasattr(given, "apply_gradients"):
+                raise ArgumentTypeError(f"SAM needs an optimizer of tf.train, tf.optimizers or tf.keras.optimizers, got {given!r}.")
         self._climber = adv_optimizer
         self._resets = reset_state
         self._optimizer = optimizer
@@ -80,6 +83,7 @@ class SAM(Optimizer):
 
     # --- the two ways ------------------------------------------------------------------------------------------------------
 
+    @naming_nearest
     def minimize(
         self,
         loss: Any,
@@ -123,7 +127,7 @@ class SAM(Optimizer):
             returned = [assign(v, start) for v, start in zip(variables, starts, strict=True)]
             returned += [*self._reset_climber(), assign_add(count, np.int64(1))]
         with graph.control_dependencies(returned):
-            return self._optimizer.apply_gradients(pairs, global_step=global_step, name=name)
+            return apply_and_count(self._optimizer, pairs, global_step, name)
 
     def _create_slots(self, var_list: Sequence[Variable]) -> None:
         for v in var_list:
@@ -193,7 +197,7 @@ class SAM(Optimizer):
         scale = select(is_slope, self._state_in(get_default_graph()).hypers["rho"].tensor / select(is_slope, norm, np.float64(1.0)), 0.0)
         return [write(v, cast(v.value(), gradient.dtype) + gradient * cast(scale, gradient.dtype)) for gradient, v in dense]
 
-    def _climb_by_optimizer(self, climber: Optimizer, pairs: list[Pair]) -> list[Tensor]:
+    def _climb_by_optimizer(self, climber: Any, pairs: list[Pair]) -> list[Tensor]:
         before: list[Any] = [v.value() for _, v in pairs]
         with get_default_graph().control_dependencies([apply_member(climber, pairs, self.count.value())]):
             return [assign(v, start + start - v.value()) for start, (_, v) in zip(before, pairs, strict=True)]
@@ -204,8 +208,18 @@ class SAM(Optimizer):
             return []
         return [assign(kept, kept.initial_value) for kept in self._climber.variables()]
 
-    def _members(self) -> list[Optimizer]:
+    def _members(self) -> list[Any]:
         return [self._optimizer] if self._climber is None else [self._optimizer, self._climber]
+
+    def prepare_hyper(self, global_step: Any = None) -> None:
+        """Record the hyper-parameters of the optimizer inside in the default graph, unless they are there.
+
+        Args:
+          global_step: what a schedule is called with.
+        """
+        prepare = getattr(self._optimizer, "prepare_hyper", None)
+        if prepare is not None:
+            prepare(global_step)
 
     # --- what is inside ------------------------------------------------------------------------------------------------------
 
