@@ -36,6 +36,8 @@ from graphopt.graph.graph import Graph as Graph
 from graphopt.graph.graph import get_default_graph as get_default_graph
 from graphopt.graph.graph import register_tensor_conversion_function as register_tensor_conversion_function
 from graphopt.graph.graph import reset_default_graph as reset_default_graph
+from graphopt.graph.graph_def import GraphDef as GraphDef
+from graphopt.graph.graph_def import NodeDef as NodeDef
 from graphopt.graph.indexed_slices import IndexedSlices as IndexedSlices
 from graphopt.graph.initializers import (
     Constant,
@@ -80,7 +82,10 @@ from graphopt.inspection.explain import Explanation as Explanation
 from graphopt.inspection.explain import explain as explain
 from graphopt.inspection.export import export as export
 from graphopt.ops import operators as _operators  # noqa: F401 (gives tensors, nodes and variables Python's operators)
+from graphopt.ops.summary_proto import HistogramProto as HistogramProto
+from graphopt.ops.summary_proto import SessionLog as SessionLog
 from graphopt.ops.summary_proto import Summary as Summary
+from graphopt.ops.summary_tensor import SummaryMetadata as SummaryMetadata
 from graphopt.runtime.config import ConfigProto as ConfigProto
 from graphopt.runtime.config import GPUOptions as GPUOptions
 from graphopt.runtime.config import GraphOptions as GraphOptions
@@ -93,6 +98,7 @@ from graphopt.runtime.session import StepResult as StepResult
 from graphopt.runtime.session import get_default_session as get_default_session
 from graphopt.shapes import Dimension as Dimension
 from graphopt.shapes import TensorShape as TensorShape
+from graphopt.summary import Event as Event
 from graphopt.tf1 import compat as compat
 from graphopt.tf1 import contrib as contrib
 from graphopt.tf1 import gfile as gfile

@@ -9,7 +9,8 @@ from typing import Any
 from graphopt.compiler.needed import needed_operations
 from graphopt.errors import GraphOptError, OpError
 from graphopt.graph.operation import Operation, Tensor
-from graphopt.inspection.recorded import is_variable
+from graphopt.inspection.recorded import is_variable, with_branches
+from graphopt.ops.control import py_func
 from graphopt.runtime.session import Session
 
 
@@ -26,7 +27,8 @@ class Scratch:
         self._session: Session | None = None
 
     def value(self, tensor: Tensor, given: Mapping[Tensor, Any] | None = None) -> Any:
-        """Return a tensor's value, or None where it can't be known: a feed or a variable is missing, or an operation fails.
+        """Return a tensor's value, or None where it can't be known: a feed or a variable is missing, an operation
+        fails, or the user's Python would be called.
 
         Args:
           tensor: the tensor. given: values that tensors and variables (their references) have instead.
@@ -34,6 +36,8 @@ class Scratch:
         if tensor.graph is not self._graph:
             return None
         operations = needed_operations([tensor], given or ())
+        if any(operation.opdef is py_func for operation in with_branches(operations)):
+            return None  # a function of the user's may count its calls, or do anything else
         feeds = {**self._initial(tensor, operations), **(given or {})}
         session = self._own()
         self._copy_state(session, operations)

@@ -1,4 +1,4 @@
-"""What a summary op gives: `Summary`, with the fields and the wire format of TensorFlow's protocol buffer of that name."""
+"""What summary ops and hooks write: `Summary` and `SessionLog`, with the fields and the wire format of TensorFlow's protocol buffers."""
 
 from __future__ import annotations
 
@@ -135,3 +135,22 @@ class Summary(Message):
     def MergeFrom(self, other: Any) -> None:
         """Append the values of another summary."""
         self.value.extend(other.value)
+
+
+class SessionLog(Message):
+    """What happened to a session: it began, ended, or was saved.
+
+    Attributes:
+      status: one of the constants. checkpoint_path: the checkpoint that was saved. msg: a remark.
+
+    >>> SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path="model-7").checkpoint_path
+    'model-7'
+    """
+
+    STATUS_UNSPECIFIED = 0
+    START = 1
+    STOP = 2
+    CHECKPOINT = 3
+    status = Field(1, "int")
+    checkpoint_path = Field(2, "string")
+    msg = Field(3, "string")

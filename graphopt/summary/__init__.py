@@ -5,7 +5,6 @@ from graphopt.summary.log_data import LogData as LogData
 from graphopt.summary.log_data import Series as Series
 from graphopt.summary.protos import Event as Event
 from graphopt.summary.protos import LogMessage as LogMessage
-from graphopt.summary.protos import SessionLog as SessionLog
 from graphopt.summary.protos import TaggedRunMetadata as TaggedRunMetadata
 from graphopt.summary.reader import read as read
 from graphopt.summary.sinks import MlflowSink as MlflowSink

@@ -1,31 +1,15 @@
-"""The messages of event files besides the summary itself: events, session logs, run metadata."""
+"""The messages of event files besides the summary itself: events, lines of logs, run metadata."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from graphopt.ops.summary_message import Field, Message
-from graphopt.ops.summary_proto import Summary
+from graphopt.ops.summary_proto import SessionLog, Summary
 from graphopt.runtime.profile import RunMetadata
 
 # TensorBoard drops what a crashed run left behind only in files of this version.
 FILE_VERSION = "brain.Event:2"
-
-
-class SessionLog(Message):
-    """What happened to a session.
-
-    >>> SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path="model-7").checkpoint_path
-    'model-7'
-    """
-
-    STATUS_UNSPECIFIED = 0
-    START = 1
-    STOP = 2
-    CHECKPOINT = 3
-    status = Field(1, "int")
-    checkpoint_path = Field(2, "string")
-    msg = Field(3, "string")
 
 
 class LogMessage(Message):

@@ -12,13 +12,13 @@ import numpy as np
 
 from graphopt.errors import NotFoundError, user_location
 from graphopt.graph.graph_def import GraphDef
-from graphopt.ops.summary_proto import HistogramProto, SummaryValue
+from graphopt.ops.summary_proto import HistogramProto, SessionLog, SummaryValue
 from graphopt.summary.columns import Column, read_columns
 from graphopt.summary.directory import EVENT_FILES, is_being_written, os_error, to_path
 from graphopt.summary.hparams import read_hparams
 from graphopt.summary.json_lines import ENDING, histogram_of_plain, is_histogram, json_files
 from graphopt.summary.log_data import LogData, RunData, Series
-from graphopt.summary.protos import Event, SessionLog
+from graphopt.summary.protos import Event
 from graphopt.summary.records import find_records
 
 Array = np.ndarray[Any, Any]

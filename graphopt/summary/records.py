@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphopt.summary.crc32c import crc32c, masked, masked_crc32c_of_length, states_of_rows
+from graphopt.graph.crc32c import crc32c, masked, masked_crc32c_of_length, states_of_rows
 
 Array = np.ndarray[Any, Any]
 

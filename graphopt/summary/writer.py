@@ -14,13 +14,13 @@ from typing import Any
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.graph_def import GraphDef, MetaGraphDef, to_graph_def
-from graphopt.ops.summary_proto import Summary, SummaryValue
+from graphopt.ops.summary_proto import SessionLog, Summary, SummaryValue
 from graphopt.runtime.profile import RunMetadata
 from graphopt.summary.background import Background
 from graphopt.summary.directory import os_error, prepare, to_path, warn_of_other_writers
 from graphopt.summary.event_file import EventFile, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
-from graphopt.summary.protos import Event, SessionLog, TaggedRunMetadata, serialized, to_run_metadata
+from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
 _SHARED_QUEUE = 1000
 _CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."

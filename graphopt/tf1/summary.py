@@ -16,6 +16,7 @@ from graphopt.graph.summary_cadence import Cadence as Cadence
 from graphopt.graph.summary_cadence import LoggingBudget as LoggingBudget
 from graphopt.graph.summary_cadence import due_summaries as due_summaries
 from graphopt.ops.summary_proto import HistogramProto as HistogramProto
+from graphopt.ops.summary_proto import SessionLog as SessionLog
 from graphopt.ops.summary_proto import Summary as Summary
 from graphopt.ops.summary_tensor import SummaryDescription as SummaryDescription
 from graphopt.ops.summary_tensor import SummaryMetadata as SummaryMetadata
@@ -27,7 +28,6 @@ from graphopt.summary import JSONLinesWriter as JSONLinesWriter
 from graphopt.summary import LogData as LogData
 from graphopt.summary import LogMessage as LogMessage
 from graphopt.summary import MlflowSink as MlflowSink
-from graphopt.summary import SessionLog as SessionLog
 from graphopt.summary import Sink as Sink
 from graphopt.summary import TaggedRunMetadata as TaggedRunMetadata
 from graphopt.summary import Tee as Tee

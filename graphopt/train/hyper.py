@@ -142,7 +142,7 @@ class HyperParameter:
         """Return the present value.
 
         Args:
-          session: the session (the default session when there is one, else the value that new sessions start with).
+          session: the session, also a monitored one (the default session when there is one, else the value that new sessions start with).
 
         Raises:
           ValueError: without a session, for what is not a number; for a session of another graph.
@@ -187,6 +187,8 @@ class HyperParameter:
             session = default_session()
             if session is None or session.graph is not graph:
                 return None
+        # A monitored session: the one inside, which may become another when it recovers.
+        session = session._tf_sess() if hasattr(session, "_tf_sess") else session
         check_open(session, self.name)
         if session.graph is not graph:
             raise ArgumentError(f"{self.name} belongs to another graph than the session that was given.")

@@ -15,10 +15,10 @@ from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.scopes import name_scope
 from graphopt.graph.summaries import merge_all
 from graphopt.ops.elementwise import equal, floormod, greater_equal
+from graphopt.ops.summary_proto import SessionLog
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.session import Session
 from graphopt.train.global_step import get_or_create_global_step
-from graphopt.train.hooks.records import START, SessionLog
 from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
 from graphopt.train.monitored.scaffold import Scaffold
@@ -206,7 +206,7 @@ class _Services:
         """Write the graph and that the session begins; save for the first time."""
         if self._writer is not None:
             self._writer.add_graph(graph)
-            self._writer.add_session_log(SessionLog(status=START), int(self._session.run(self._step)))
+            self._writer.add_session_log(SessionLog(status=SessionLog.START), int(self._session.run(self._step)))
         if self._path is not None:
             Path(self._logdir).mkdir(parents=True, exist_ok=True)
         self.between_steps()

@@ -105,6 +105,8 @@ class Assembly:
         chosen = list(trainable_variables() if variables is None else variables)
         if isinstance(self.optimizer, Optimizer):
             self.computed = self.optimizer.compute_gradients(loss, chosen, **options)
+        elif hasattr(self.optimizer, "get_scaled_loss"):  # one that scales the loss has to compute the gradients itself
+            self.computed = self.optimizer.compute_gradients(loss, chosen)
         else:
             self.computed = Optimizer(False, "gradients").compute_gradients(loss, chosen, **options)
         self.pairs = list(self.computed)

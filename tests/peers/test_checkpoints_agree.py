@@ -11,7 +11,7 @@ import pytest
 from record_checkpoints import AWKWARD_PATHS, HERE, STEPS, batch, build, typed_values
 
 import graphopt as tf
-from graphopt.train.checkpoints.crc32c import crc32c, masked
+from graphopt.graph.crc32c import crc32c, masked
 
 
 @pytest.fixture(autouse=True)

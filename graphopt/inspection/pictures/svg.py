@@ -22,7 +22,8 @@ _STYLE = """
 .graph text { fill: #111; } .graph .second { font-size: 10.5px; fill: #333; } .graph .letter { font-size: 10px; font-weight: 700; }
 .graph .frame { fill: #000; fill-opacity: 0.025; stroke: #999; }
 .graph .title { font-weight: 600; paint-order: stroke; stroke: #fff; stroke-width: 4px; }
-.graph .link { fill: none; stroke: #666; stroke-opacity: 0.75; } .graph .control { stroke-dasharray: 4 3; } .graph .back { stroke: #b00; stroke-dasharray: 8 3 2 3; }
+.graph .link { fill: none; stroke: #666; stroke-opacity: 0.75; } .graph .control { stroke-dasharray: 4 3; }
+.graph .back { stroke: #b00; stroke-dasharray: 8 3 2 3; }
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from graphopt.train.checkpoints.crc32c import crc32c, masked
+from graphopt.graph.crc32c import crc32c, masked
 from graphopt.train.checkpoints.damage import damaged
 
 _MAGIC = 0xDB4775248B80FB57

@@ -15,7 +15,7 @@ import numpy as np
 from graphopt import dtypes
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentTypeError, DataLossError, UnsupportedError
-from graphopt.train.checkpoints.crc32c import crc32c, masked
+from graphopt.graph.crc32c import crc32c, masked
 from graphopt.train.checkpoints.damage import damaged, system_error
 from graphopt.train.checkpoints.sorted_table import FOOTER_SIZE, fields, is_table, read_table, varint
 

@@ -12,8 +12,8 @@ from graphopt.errors import ArgumentError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.graph_def import to_graph_def
+from graphopt.ops.summary_proto import SessionLog
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
-from graphopt.train.hooks.records import CHECKPOINT, SessionLog
 from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
@@ -142,7 +142,7 @@ class CheckpointSaverHook(SessionRunHook):
         # A listener may want the file; training alone waits for nothing but a copy of the values.
         wait = {} if self._listeners else {"wait": False}
         self._saver_of_graph().save(session, self._save_path, global_step=step, **wait)
-        log = SessionLog(status=CHECKPOINT, checkpoint_path=self._save_path)
+        log = SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path=self._save_path)
         self._summary_writer.add_session_log(log, step)
         _LOG.info("Calling checkpoint listeners after saving checkpoint %d...", step)
         should_stop = False

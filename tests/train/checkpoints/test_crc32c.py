@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-from graphopt.train.checkpoints.crc32c import crc32c, masked
+from graphopt.graph.crc32c import crc32c, masked
 from graphopt.train.checkpoints.sorted_table import fields, read_table
 
 

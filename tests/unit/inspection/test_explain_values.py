@@ -184,3 +184,24 @@ def test_fused_loops_count_their_steps():
             parts = {p["part"]: p["flops"] for p in tf.explain(train_op, session=session).to_dict()["cost"]["parts"]}
             counts.append(parts["update"])
     assert all(6_000 < count < 30_000 for count in counts)
+
+
+def test_functions_of_the_users_are_not_called():
+    calls = []
+
+    def rate():
+        calls.append(None)
+        return 0.5
+
+    w = tf.get_variable("w", initializer=1.0)
+    train_op = tf.optimizers.SignSGD(rate).minimize(w)
+    made = len(calls)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        explanation = tf.explain(train_op, session=session)
+    assert len(calls) == made
+    schedule = explanation.to_dict()["schedules"][0]
+    assert schedule["now"] is None
+    assert schedule["varies"]
+    assert schedule["given"] == "rate"
+    assert "it changes with what is fed or computed" in str(explanation)

@@ -14,7 +14,8 @@ from graphopt.ops.summary_message import Field, Message
 from graphopt.ops.summary_tensor import TensorProto, TensorShapeProto
 from graphopt.ops.summary_wire import fields, read_varint, signed, varint
 from graphopt.shapes import TensorShape
-from graphopt.summary.protos import Event, SessionLog
+from graphopt.ops.summary_proto import SessionLog
+from graphopt.summary.protos import Event
 
 
 class Inner(Message):

@@ -17,7 +17,8 @@ from graphopt.errors import ArgumentError, ElementNotFoundError, MissingPackageE
 from graphopt.summary.columns import layout_of
 from graphopt.summary.event_file import frame, summary_event
 from graphopt.summary.log_data import LogData, RunData
-from graphopt.summary.protos import Event, SessionLog
+from graphopt.ops.summary_proto import SessionLog
+from graphopt.summary.protos import Event
 
 Value = tf.Summary.Value
 VERSION = Event(wall_time=1.0, file_version="brain.Event:2").SerializeToString()

@@ -7,9 +7,10 @@ import pytest
 
 import graphopt as tf
 from graphopt.summary.columns import layout_of, read_columns
-from graphopt.summary.crc32c import crc32c, masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
+from graphopt.graph.crc32c import crc32c, masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
 from graphopt.summary.event_file import frame, summary_event
-from graphopt.summary.protos import Event, SessionLog
+from graphopt.ops.summary_proto import SessionLog
+from graphopt.summary.protos import Event
 from graphopt.summary.records import find_records
 
 Value = tf.Summary.Value

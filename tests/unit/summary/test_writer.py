@@ -19,7 +19,8 @@ from graphopt.runtime.profile import DeviceStepStats, NodeExecStats, RunMetadata
 from graphopt.summary.background import Background
 from graphopt.summary.event_file import frame, frames, summary_event
 from graphopt.summary.hparams import FAILURE, HParamsPluginData
-from graphopt.summary.protos import Event, RunMetadataProto, SessionLog
+from graphopt.ops.summary_proto import SessionLog
+from graphopt.summary.protos import Event, RunMetadataProto
 from graphopt.summary.records import find_records
 
 Value = tf.Summary.Value

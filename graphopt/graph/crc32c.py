@@ -1,5 +1,6 @@
-"""CRC-32C (Castagnoli), the checksum of event files: of short texts in Python, of long ones and of many at once with NumPy.
+"""CRC-32C (Castagnoli), the checksum of event files and of TensorFlow's checkpoints.
 
+Short texts are summed in Python, long ones and many at once with NumPy.
 Two bytes are taken at a time, with a table of all pairs. A long text is cut into rows that NumPy works on side by side; the checksums
 of the rows are then joined by pairs: the checksum of ``a + b`` is that of ``a``, carried over as many zero bytes as ``b`` has, xor that of
 ``b``.
@@ -65,12 +66,12 @@ def _short(data: bytes, state: int) -> int:
 
 
 def masked(crc: Any) -> Any:
-    """Return checksums as event files keep them: turned, and with a constant added."""
+    """Return checksums as these files keep them: turned, and with a constant added."""
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return the checksum of a text as event files keep it."""
+    """Return the checksum of a text as these files keep it."""
     return int(masked(crc32c(data)))
 
 
@@ -102,7 +103,7 @@ def states_of_rows(rows: Array, state: int) -> Array:
 
 
 def masked_crc32c_of_rows(rows: Array) -> Array:
-    """Return the checksum of each row of bytes as event files keep it.
+    """Return the checksum of each row of bytes as these files keep it.
 
     >>> hex(int(masked_crc32c_of_rows(np.frombuffer(b"123456789", np.uint8)[None])[0])) == hex(masked_crc32c(b"123456789"))
     True
