@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,10 @@ def build(made: list[Any]) -> tuple[Any, Any, Any]:
     images = tf.placeholder(tf.float32, [None, SIZES[0]])
     labels = tf.placeholder(tf.int64, [None])
     layer: Any = images
-    for i, (inputs, outputs) in enumerate(zip(SIZES[:-1], SIZES[1:], strict=True)):
+    for i, (inputs, outputs) in enumerate(pairwise(SIZES)):
         start = np.random.RandomState(i).normal(size=(inputs, outputs)).astype(np.float32) * np.float32(np.sqrt(2.0 / inputs))
-        layer = tf.matmul(layer, tf.get_variable(f"W{i}", initializer=start)) + tf.get_variable(f"b{i}", initializer=np.zeros(outputs, np.float32))
+        bias = tf.get_variable(f"b{i}", initializer=np.zeros(outputs, np.float32))
+        layer = tf.matmul(layer, tf.get_variable(f"W{i}", initializer=start)) + bias
         layer = tf.nn.relu(layer) if i < len(SIZES) - 2 else layer
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=layer))
     tf.train.get_or_create_global_step()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphopt.dtypes import DType
-from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.ops.summary_message import Field, Message
 from graphopt.ops.summary_tensor import TensorProto, TensorShapeProto
 from graphopt.shapes import TensorShape
+
+if TYPE_CHECKING:
+    from graphopt.graph.lookup import ElementLookup
 
 # The first version of TensorFlow's graphs in which all that is written here has its present meaning.
 _PRODUCER = 27
@@ -89,8 +91,12 @@ class MetaGraphDef(Message):
     graph_def = Field(2, GraphDef)
 
 
-def to_graph_def(graph: Graph) -> GraphDef:
+def to_graph_def(graph: ElementLookup, *, begin: int = 0, add_shapes: bool = True) -> GraphDef:
     """Return a recorded graph as a `GraphDef`; what branches and loops record inside stands in their own graphs and is not shown.
+
+    Args:
+      graph: the graph. begin: how many of the first operations to leave out.
+      add_shapes: note what is known of the results' shapes, in the attribute ``_output_shapes`` of each node.
 
     Example:
       >>> x = tf.placeholder(tf.float32, [None, 2], name="x")
@@ -99,23 +105,25 @@ def to_graph_def(graph: Graph) -> GraphDef:
       >>> node.name, node.op, node.input, node.attr["T"].type
       ('y', 'Relu', ['x'], 1)
     """
-    return GraphDef(node=[to_node_def(operation) for operation in graph.get_operations()], versions=VersionDef(producer=_PRODUCER))
+    nodes = [to_node_def(operation, add_shapes=add_shapes) for operation in graph.get_operations()[begin:]]
+    return GraphDef(node=nodes, versions=VersionDef(producer=_PRODUCER))
 
 
-def to_node_def(operation: Operation) -> NodeDef:
+def to_node_def(operation: Operation, *, add_shapes: bool = True) -> NodeDef:
     """Return an operation as a `NodeDef`."""
     inputs = [_input_name(tensor) for tensor in operation.inputs]
     inputs += [f"^{control.name}" for control in operation.control_inputs]
-    return NodeDef(name=operation.name, op=operation.type, input=inputs, device=operation.device, attr=dict(_attributes(operation)))
+    attributes = dict(_attributes(operation, add_shapes))
+    return NodeDef(name=operation.name, op=operation.type, input=inputs, device=operation.device, attr=attributes)
 
 
 def _input_name(tensor: Tensor) -> str:
     return tensor.op.name if tensor.value_index == 0 else f"{tensor.op.name}:{tensor.value_index}"
 
 
-def _attributes(operation: Operation) -> Iterator[tuple[str, AttrValue]]:
+def _attributes(operation: Operation, add_shapes: bool) -> Iterator[tuple[str, AttrValue]]:
     outputs = operation.outputs
-    if outputs:
+    if outputs and add_shapes:
         shapes = [TensorShapeProto.of(tensor.tensor_type.shape) for tensor in outputs]
         yield "_output_shapes", AttrValue(list=AttrList(shape=shapes))
     if operation.inputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphopt.errors import ArgumentError, ArgumentTypeError, ElementNotFoundError
+from graphopt.graph.graph_def import GraphDef, to_graph_def
 from graphopt.graph.operation import Operation, Tensor
 
 _TENSOR_NAMES = 'Tensor names must be of the form "<op_name>:<output_index>".'
@@ -24,6 +25,24 @@ class ElementLookup:
     def get_operations(self) -> list[Operation]:
         """Return the operations in order of creation."""
         return list(self._operations)
+
+    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> GraphDef:
+        """Return the graph as a `GraphDef`, as viewers read it; what branches and loops record inside is not shown.
+
+        Args:
+          from_version: only what was recorded since the graph's `version` was this number; None for all.
+          add_shapes: note what is known of the results' shapes, in the attribute ``_output_shapes`` of each node.
+
+        Source: tensorflow/python/framework/ops.py (r1.15).
+
+        Example:
+          >>> x = tf.placeholder(tf.float32, [2], name="x")
+          >>> before = x.graph.version
+          >>> y = tf.nn.relu(x, name="y")
+          >>> [[node.name for node in x.graph.as_graph_def(begin).node] for begin in (None, before)]
+          [['x', 'y'], ['y']]
+        """
+        return to_graph_def(self, begin=from_version or 0, add_shapes=add_shapes)
 
     def consumers_of(self, tensor: Tensor) -> list[Operation]:
         """Return the operations that take `tensor`."""

@@ -1,5 +1,6 @@
 """Summaries: writing them to a log directory, and reading them."""
 
+from graphopt.ops.summary_proto import SessionLog as SessionLog
 from graphopt.summary.json_lines import JSONLinesWriter as JSONLinesWriter
 from graphopt.summary.log_data import LogData as LogData
 from graphopt.summary.log_data import Series as Series

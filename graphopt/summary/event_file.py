@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from graphopt.ops.summary_wire import varint
 from graphopt.graph.crc32c import masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
+from graphopt.ops.summary_wire import varint
 from graphopt.summary.directory import claim, new_file
 from graphopt.summary.protos import FILE_VERSION, Event
 

@@ -49,9 +49,9 @@ def plain(lines: list[str], folder: Path) -> list[str]:
 
 
 def checkpoints(folder: Path) -> list[str]:
-    """The checkpoints of a folder, whatever files they consist of, and the other files but those of events."""
+    """The checkpoints of a folder, whatever files they consist of, and the other files but those of events and of our report."""
     names = {re.sub(r"\.(index|meta|npz|data-\d+-of-\d+)$", "", path.name) for path in folder.iterdir()}
-    return sorted(name for name in names if not name.startswith("events."))
+    return sorted(name for name in names if not name.startswith(("events.", "graphopt_report.")))
 
 
 def events(tf: Any, folder: Path) -> list[Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphopt.errors import ArgumentError
+from graphopt.graph.summary_cadence import Cadence, LoggingBudget
 from graphopt.ops.summary import merge_summary, scalar_summary
 from graphopt.ops.summary_message import to_float32
-from graphopt.ops.summary_proto import Summary
+from graphopt.ops.summary_proto import SessionLog, Summary
 from graphopt.ops.summary_wire import BYTES, FIXED32, key, varint
 from graphopt.runtime.many_steps import SummaryOfValues
 from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
-from graphopt.train.hooks.records import START, SessionLog
 from graphopt.train.hooks.step import required_step
-from graphopt.train.hooks.timer import SecondOrStepTimer
+from graphopt.train.hooks.summary_pacing import RunTimes, SummaryGroup, cadence_of, groups_by_period, timer_of
 from graphopt.train.hooks.writers import writer_for
 
 
@@ -27,9 +27,14 @@ class SummarySaverHook(SessionRunHook):
       save_steps: steps between two writes. save_secs: seconds between two writes. One of them is given.
       output_dir: the directory of the summaries. summary_writer: their writer, in its place.
       scaffold: has the summaries, merged. summary_op: the summaries: one tensor, or a list. One of the two is given.
+      cadence: numbers of steps by tag or pattern, or a `tf.summary.Cadence`: each summary is written in the first run and at the
+        multiples of its number, 0 for never. Tags that a dict doesn't name follow `save_steps`, and are never written without it.
+      most_logging: the share of the time that summaries may take; what takes more is written less often, but not before ten writes
+        and half a minute. None for no limit.
 
     Raises:
-      ValueError: unless there is one cadence and one source of summaries. RuntimeError: from `begin`, without a global step.
+      ValueError: unless there is one cadence and one source of summaries; for a share that isn't between 0 and 1.
+      RuntimeError: from `begin`, without a global step.
 
     Source: tensorflow/python/training/basic_session_run_hooks.py (r1.15).
 
@@ -43,6 +48,7 @@ class SummarySaverHook(SessionRunHook):
       ...     for _ in range(5):  # steps 1, 3 and 5 are written
       ...         _ = session.run(count)
       >>> writer.close()
+      >>> rarely = tf.train.SummarySaverHook(output_dir="logs", summary_op=summary, cadence={"half": 1000})
     """
 
     def __init__(
@@ -53,6 +59,9 @@ class SummarySaverHook(SessionRunHook):
         summary_writer: Any = None,
         scaffold: Any = None,
         summary_op: Any = None,
+        *,
+        cadence: Cadence | Mapping[str, int] | None = None,
+        most_logging: float | None = 0.1,
     ) -> None:
         if (scaffold is None) == (summary_op is None):
             raise ArgumentError("Exactly one of scaffold or summary_op must be provided.")
@@ -60,7 +69,12 @@ class SummarySaverHook(SessionRunHook):
         self._scaffold = scaffold
         self._summary_writer = summary_writer
         self._output_dir = output_dir
-        self._timer = SecondOrStepTimer(every_secs=save_secs, every_steps=save_steps)
+        self._timer = timer_of(save_steps, save_secs, cadence)
+        self._cadence = None if cadence is None else cadence_of(cadence, save_steps)
+        if most_logging is not None:
+            LoggingBudget(most_logging)  # refuses what is no share, here where the user's line is
+        self._most_logging = most_logging
+        self._clock: Callable[[], float] = time.perf_counter
 
     def begin(self) -> None:
         """Find the global step and the writer."""
@@ -69,39 +83,70 @@ class SummarySaverHook(SessionRunHook):
         self._step = required_step("SummarySaverHook")
         self._next_step: Any = None
         self._step_request = SessionRunArgs(self._step)
-        self._full_request: SessionRunArgs | None = None
-        self._is_due = False
+        self._groups: list[SummaryGroup] | None = None
+        self._choices: dict[tuple[SummaryGroup, ...], _Choice] = {}
+        self._due: list[SummaryGroup] = []
+        self._choice: _Choice | None = None
+        self._times = None if self._most_logging is None else RunTimes(self._clock)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
-        """Ask for the global step, and for the summaries when they are due."""
-        self._is_due = self._next_step is None or self._timer.should_trigger_for_step(self._next_step)
-        if not self._is_due:
-            return self._step_request
-        if self._full_request is None:
-            self._sources = SummarySources(self._summaries())
-            self._full_request = SessionRunArgs([self._step, *self._sources.fetches])
-        return self._full_request
+        """Ask for the global step, and for the summaries that are due."""
+        if self._groups is None:
+            self._groups = self._make_groups()
+        step = self._next_step
+        self._due = [group for group in self._groups if step is None or group.timer.should_trigger_for_step(step)]
+        self._choice = choice = self._choose() if self._due else None
+        times = self._times
+        if times is not None and (choice is not None or times.measures_plain_run):
+            times.begin()
+        return self._step_request if choice is None else choice.request
+
+    def _choose(self) -> _Choice | None:
+        """Return what is written of the groups that are due; None when nothing is."""
+        groups = tuple([group for group in self._due if group.may_write()])
+        if not groups:
+            return None
+        choice = self._choices.get(groups)
+        if choice is None:
+            choice = self._choices[groups] = _Choice(self._step, groups)
+        if self._times is not None and not self._times.knows_plain_runs and not choice.payer.is_in_grace:
+            return None  # every run had summaries so far: one without tells what they cost
+        return choice
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Write them."""
-        step, *values = run_values.results if self._is_due else (run_values.results,)
+        choice, times, extra = self._choice, self._times, 0.0
+        if times is not None:
+            if choice is not None:
+                extra = times.end_with_summaries()
+            elif times.measures_plain_run:
+                times.end_plain()
+        step, *values = run_values.results if choice is not None else (run_values.results,)
         if self._summary_writer is None:
             return
         if self._next_step is None or step < self._next_step - 1:
             # Readers drop what was written of this step and later ones: by a run that ended, or before training was rolled back.
-            self._summary_writer.add_session_log(SessionLog(status=START), int(step))
+            self._summary_writer.add_session_log(SessionLog(status=SessionLog.START), int(step))
             if self._next_step is not None:
-                self._timer.update_last_triggered_step(step)
-        if self._is_due:
-            self._timer.update_last_triggered_step(step)
-            if values:
-                self._sources.write(self._summary_writer, values, int(step))
+                for group in self._groups or ():
+                    group.timer.update_last_triggered_step(step)
+        for group in self._due:
+            group.timer.update_last_triggered_step(step)
+        if choice is not None and values:
+            choice.write(self._summary_writer, values, int(step), extra)
         self._next_step = step + 1
 
     def end(self, session: Any = None) -> None:
         """Put what was written into the file."""
         if self._summary_writer is not None:
             self._summary_writer.flush()
+
+    def _make_groups(self) -> list[SummaryGroup]:
+        summaries = self._summaries()
+        if self._cadence is None:
+            return [SummaryGroup(summaries, self._timer, self._most_logging, self._clock)]
+        leaves = list(dict.fromkeys(leaf for summary in summaries for leaf in _leaves(summary)))
+        return groups_by_period(leaves, self._cadence, self._most_logging, self._clock)
 
     def _summaries(self) -> list[Any]:
         found = self._summary_op
@@ -110,6 +155,28 @@ class SummarySaverHook(SessionRunHook):
         if found is None:
             return []
         return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+class _Choice:
+    """Groups of summaries that are written together: one plan of the session for each choice."""
+
+    def __init__(self, step: Any, groups: Sequence[SummaryGroup]) -> None:
+        self.sources = SummarySources([summary for group in groups for summary in group.summaries])
+        self.request = SessionRunArgs([step, *self.sources.fetches])
+        # The rarest group stands for the cost of all: what is made more often has been measured without it.
+        self.payer = groups[-1]
+        self._has_run = False
+
+    def write(self, writer: Any, values: Sequence[Any], step: int, extra_seconds: float) -> None:
+        budget = self.payer.budget
+        if budget is None:
+            self.sources.write(writer, values, step)
+            return
+        if self._has_run:  # the first time compiled the plan
+            budget.note(extra_seconds)
+        self._has_run = True
+        with budget.logging():
+            self.sources.write(writer, values, step)
 
 
 class SummarySources:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from graphopt.graph.summary_cadence import Cadence
 from graphopt.train.hooks.checkpoint import CheckpointSaverHook
 from graphopt.train.hooks.logging_hooks import StepCounterHook
 from graphopt.train.hooks.report import ReportDataHook
@@ -33,6 +34,9 @@ def MonitoredTrainingSession(
     max_wait_secs: float = 7200,
     save_checkpoint_steps: Any = USE_DEFAULT,
     summary_dir: Any = None,
+    *,
+    cadence: Cadence | Mapping[str, int] | None = None,
+    most_logging: float | None = 0.1,
 ) -> MonitoredSession:
     """Return a monitored session that restores or initialises, saves checkpoints, writes summaries and counts steps.
 
@@ -49,9 +53,13 @@ def MonitoredTrainingSession(
       log_step_count_steps: steps between two logs of the steps per second; None or 0 for never.
       max_wait_secs: how many seconds one who is no chief waits for the session to be ready.
       save_checkpoint_steps: steps between two checkpoints. summary_dir: where summaries go (`checkpoint_dir` by default).
+      cadence: steps between two summaries by tag or pattern, ``{"loss": 1, "gradients/*": 1000}``, or a `tf.summary.Cadence`; other
+        tags follow `save_summaries_steps`.
+      most_logging: the share of the time that summaries may take in a run longer than half a minute; None for no limit.
 
     Raises:
       RuntimeError: when a hook needs a global step and there is none.
+      ValueError: for a cadence together with `save_summaries_secs`, or a share that isn't between 0 and 1.
 
     Source: tensorflow/python/training/monitored_session.py (r1.15).
 
@@ -81,8 +89,9 @@ def MonitoredTrainingSession(
     if directory:
         if log_step_count_steps and log_step_count_steps > 0:
             all_hooks.append(StepCounterHook(every_n_steps=log_step_count_steps, output_dir=directory))
-        if (summary_steps or 0) > 0 or (summary_secs or 0) > 0:
-            all_hooks.append(SummarySaverHook(summary_steps, summary_secs, output_dir=directory, scaffold=scaffold))
+        if (summary_steps or 0) > 0 or (summary_secs or 0) > 0 or cadence is not None:
+            pace: Any = {"cadence": cadence, "most_logging": most_logging}
+            all_hooks.append(SummarySaverHook(summary_steps, summary_secs, output_dir=directory, scaffold=scaffold, **pace))
         all_hooks.append(ReportDataHook(directory))
     if checkpoint_dir and ((checkpoint_secs or 0) > 0 or (checkpoint_steps or 0) > 0):
         all_hooks.append(CheckpointSaverHook(checkpoint_dir, checkpoint_secs, checkpoint_steps, scaffold=scaffold))

@@ -407,3 +407,23 @@ def test_tuple_gates_all():
         tf.tuple([None])
     with pytest.raises(TypeError, match="Control input must be Operation or Tensor: 3"):
         tf.tuple([a], control_inputs=[3])
+
+
+# --- as a message ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_graph_as_a_message(graph):
+    x = tf.placeholder(tf.float32, [None, 2], name="x")
+    before = graph.version
+    tf.nn.relu(x, name="y")
+    made = graph.as_graph_def()
+    assert isinstance(made, tf.GraphDef) and [type(node) for node in made.node] == [tf.NodeDef] * 2
+    assert [(node.name, node.op, list(node.input)) for node in made.node] == [("x", "Placeholder", []), ("y", "Relu", ["x"])]
+    assert not any("_output_shapes" in node.attr for node in made.node)
+    (added,) = graph.as_graph_def(from_version=before, add_shapes=True).node
+    assert (added.name, [d.size for d in added.attr["_output_shapes"].list.shape[0].dim]) == ("y", [-1, 2])
+
+
+def test_messages_stand_where_tensorflow_has_them():
+    for name in ("Event", "SessionLog", "SummaryMetadata", "HistogramProto", "GraphDef", "NodeDef"):
+        assert getattr(tf, name) is getattr(tf.summary, name)

@@ -11,10 +11,10 @@ from graphopt.errors import ArgumentError, DTypeError
 from graphopt.graph.graph_def import AttrValue, GraphDef, NodeDef, to_attribute, to_graph_def
 from graphopt.ops.summary_media import encode_wav, to_pixels
 from graphopt.ops.summary_message import Field, Message
+from graphopt.ops.summary_proto import SessionLog
 from graphopt.ops.summary_tensor import TensorProto, TensorShapeProto
 from graphopt.ops.summary_wire import fields, read_varint, signed, varint
 from graphopt.shapes import TensorShape
-from graphopt.ops.summary_proto import SessionLog
 from graphopt.summary.protos import Event
 
 

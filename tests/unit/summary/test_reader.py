@@ -14,10 +14,10 @@ import pytest
 
 import graphopt as tf
 from graphopt.errors import ArgumentError, ElementNotFoundError, MissingPackageError
+from graphopt.ops.summary_proto import SessionLog
 from graphopt.summary.columns import layout_of
 from graphopt.summary.event_file import frame, summary_event
 from graphopt.summary.log_data import LogData, RunData
-from graphopt.ops.summary_proto import SessionLog
 from graphopt.summary.protos import Event
 
 Value = tf.Summary.Value

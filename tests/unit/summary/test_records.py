@@ -1,4 +1,4 @@
-"""Checksums, records and columns of event files."""
+"""Records and columns of event files."""
 
 from pathlib import Path
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-from graphopt.summary.columns import layout_of, read_columns
-from graphopt.graph.crc32c import crc32c, masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
-from graphopt.summary.event_file import frame, summary_event
 from graphopt.ops.summary_proto import SessionLog
+from graphopt.summary.columns import layout_of, read_columns
+from graphopt.summary.event_file import frame, summary_event
 from graphopt.summary.protos import Event
 from graphopt.summary.records import find_records
 
@@ -24,35 +23,6 @@ def event(step: int, **values: float) -> bytes:
 
 def put(folder: Path, events: list[bytes]) -> None:
     (folder / "events.out.tfevents.1.h").write_bytes(b"".join([frame(item) for item in [VERSION, *events]]))
-
-
-# --- checksums -------------------------------------------------------------------------------------------------------
-
-
-def bit_by_bit(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 9, 255, 256, 4095, 4096, 4097, 5000, 16_384, 70_001])
-def test_checksums(size: int) -> None:
-    data = np.random.default_rng(size).bytes(size)
-    assert crc32c(data) == bit_by_bit(data)
-
-
-def test_checksums_of_rows() -> None:
-    for size in (1, 2, 45, 46):
-        rows = np.random.default_rng(size).integers(0, 256, [20, size], dtype=np.uint8)
-        assert masked_crc32c_of_rows(rows).tolist() == [masked_crc32c(row.tobytes()) for row in rows]
-
-
-def test_the_checksum_of_the_standard() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
-    assert masked_crc32c_of_length(5) == masked_crc32c(b"\x05" + bytes(7))
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

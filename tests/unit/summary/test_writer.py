@@ -15,11 +15,11 @@ import pytest
 import graphopt as tf
 from graphopt.errors import ArgumentTypeError
 from graphopt.graph.graph_def import GraphDef, MetaGraphDef, NodeDef
+from graphopt.ops.summary_proto import SessionLog
 from graphopt.runtime.profile import DeviceStepStats, NodeExecStats, RunMetadata, StepStats
 from graphopt.summary.background import Background
 from graphopt.summary.event_file import frame, frames, summary_event
 from graphopt.summary.hparams import FAILURE, HParamsPluginData
-from graphopt.ops.summary_proto import SessionLog
 from graphopt.summary.protos import Event, RunMetadataProto
 from graphopt.summary.records import find_records
 
