@@ -84,7 +84,7 @@ def test_explain_what_minimize_made(tmp_path: Path, capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert captured.err == ""
     first, second = captured.out.split("\n\ntraining op")
-    assert "update by MomentumOptimizer" in first and "a/Momentum" in first and "GradientDescent" not in first
+    assert "update by MomentumOptimizer" in first and "writes a and 1 more" in first and "GradientDescent" not in first
     assert "update by GradientDescentOptimizer" in second and "Momentum" not in second
 
 
