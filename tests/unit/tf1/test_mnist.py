@@ -164,9 +164,10 @@ def test_validation_size(tmp_path: Path, count: int) -> None:
         (idx(np.zeros((4, 28, 28), np.uint8))[:-1], "says that it holds 4 x 28 x 28 bytes, but 3135 are there"),
         (idx(np.zeros((4, 28, 28), np.uint8)) + b"0", "but 3137 are there"),
         (idx(np.zeros((4, 28, 28), np.uint8))[:9], "but 0 are there"),
-        (gzip.compress(idx(np.zeros((4, 28, 28), np.uint8)))[:40], "is a broken gzip file"),
+        (gzip.compress(idx(np.zeros((4, 28, 28), np.uint8)), mtime=0)[:40], "is a broken gzip file"),
         (b"\x1f\x8b" + b"x" * 40, "is a broken gzip file"),
     ],
+    ids=["empty", "text", "labels", "too-short", "too-long", "header-only", "cut-gzip", "no-gzip"],
 )
 def test_broken_files(tmp_path: Path, data: bytes, message: str) -> None:
     (write(tmp_path) / mnist.TRAIN_IMAGES).write_bytes(data)
