@@ -152,7 +152,8 @@ class HyperParameter:
         if self.kind == "number":
             return float(default_settings(self.tensor.graph)[name] if session is None else session.store.cell(name).value)
         if session is None:
-            raise ArgumentError(f"{self.name} comes from a {self.kind} ({self.given!r}), whose value only a session knows.")
+            rule = f"{self.name} comes from a {self.kind} ({self.given!r}), whose value only a session knows:"
+            raise ArgumentError(f"{rule} enter `with session.as_default()`, or read `hyper.of(session)` (a monitored one, too).")
         return float(session.run(self.tensor))
 
     def set(self, value: Any, session: Any = None) -> None:
