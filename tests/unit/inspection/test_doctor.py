@@ -282,13 +282,17 @@ def test_a_healthy_training_op():
 
 
 def test_feeds_that_are_missing_are_no_fault():
-    _, train_op = regression(clip_gradients=1e-3)
-    tf.nn.relu(tf.ones([2, 2]))
+    x = tf.placeholder(tf.float32, [None, 4])
+    scale = tf.placeholder(tf.float32, [])
+    w = tf.get_variable("w", initializer=-np.ones((4, 3), np.float32))
+    hidden = tf.nn.relu(tf.matmul(tf.abs(x), w) * scale)
+    train_op = tf.contrib.layers.optimize_loss(tf.reduce_mean(hidden), None, 0.01, "SGD", clip_gradients=1e-3)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         assert not found(train_op, "clipped-every-step", session=session)
         assert not found(train_op, "expensive-summaries", session=session)
-        assert not found(train_op, "dead-units", session=session, feeds={"nothing": 1.0})
+        assert not found(train_op, "dead-units", session=session, feeds={x: BATCH})
+        assert found(train_op, "dead-units", session=session, feeds={x: BATCH, scale: 1.0})
 
 
 def test_bad_arguments():
