@@ -7,6 +7,8 @@ learning-rate decay, the update, update ops and the global step. A session compi
 """
 # Long because: one line for each public name.
 
+from typing import TYPE_CHECKING
+
 from graphopt import errors as errors
 from graphopt.autodiff.custom_gradient import custom_gradient as custom_gradient
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
@@ -18,6 +20,7 @@ from graphopt.autodiff.registered import no_gradient
 from graphopt.autodiff.tape import GradientTape as GradientTape
 from graphopt.config import override as override
 from graphopt.config import settings as settings
+from graphopt.deferred import at_first_use
 from graphopt.dtypes import DType as DType
 from graphopt.dtypes import as_dtype as as_dtype
 from graphopt.dtypes import bool_, float16, float64
@@ -76,11 +79,6 @@ from graphopt.graph.variables import model_variables as model_variables
 from graphopt.graph.variables import moving_average_variables as moving_average_variables
 from graphopt.graph.variables import trainable_variables as trainable_variables
 from graphopt.graph.variables import variables_initializer as variables_initializer
-from graphopt.inspection.doctor import Diagnosis as Diagnosis
-from graphopt.inspection.doctor import doctor as doctor
-from graphopt.inspection.explain import Explanation as Explanation
-from graphopt.inspection.explain import explain as explain
-from graphopt.inspection.export import export as export
 from graphopt.ops import operators as _operators  # noqa: F401 (gives tensors, nodes and variables Python's operators)
 from graphopt.ops.summary_proto import HistogramProto as HistogramProto
 from graphopt.ops.summary_proto import SessionLog as SessionLog
@@ -103,18 +101,15 @@ from graphopt.tf1 import compat as compat
 from graphopt.tf1 import contrib as contrib
 from graphopt.tf1 import gfile as gfile
 from graphopt.tf1 import initializers as initializers
-from graphopt.tf1 import keras as keras
 from graphopt.tf1 import layers as layers
 from graphopt.tf1 import linalg as linalg
 from graphopt.tf1 import losses as losses
 from graphopt.tf1 import math as math
 from graphopt.tf1 import nn as nn
-from graphopt.tf1 import optimizers as optimizers
 from graphopt.tf1 import python as python
 from graphopt.tf1 import random as random
 from graphopt.tf1 import strings as strings
 from graphopt.tf1 import summary as summary
-from graphopt.tf1 import test as test
 from graphopt.tf1 import train as train
 from graphopt.tf1.array import Unique as Unique
 from graphopt.tf1.array import UniqueWithCounts as UniqueWithCounts
@@ -393,6 +388,31 @@ from graphopt.train.clip import clip_by_norm as clip_by_norm
 from graphopt.train.clip import clip_by_value as clip_by_value
 from graphopt.train.clip import global_norm as global_norm
 from graphopt.train.optimize_loss import optimize_loss as optimize_loss
+
+if TYPE_CHECKING:
+    from graphopt.inspection.doctor import Diagnosis as Diagnosis
+    from graphopt.inspection.doctor import doctor as doctor
+    from graphopt.inspection.explain import Explanation as Explanation
+    from graphopt.inspection.explain import explain as explain
+    from graphopt.inspection.export import export as export
+    from graphopt.tf1 import keras as keras
+    from graphopt.tf1 import optimizers as optimizers
+    from graphopt.tf1 import test as test
+else:
+    # A third of the time of the import: loaded when first asked for.
+    __getattr__, __dir__ = at_first_use(
+        __name__,
+        {
+            "Diagnosis": "graphopt.inspection.doctor:Diagnosis",
+            "doctor": "graphopt.inspection.doctor:doctor",
+            "Explanation": "graphopt.inspection.explain:Explanation",
+            "explain": "graphopt.inspection.explain:explain",
+            "export": "graphopt.inspection.export:export",
+            "keras": "graphopt.tf1.keras",
+            "optimizers": "graphopt.tf1.optimizers",
+            "test": "graphopt.tf1.test",
+        },
+    )
 
 __version__ = "0.1.0"
 

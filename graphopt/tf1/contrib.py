@@ -1,13 +1,11 @@
 """`tf.contrib`: what training scripts took from it."""
 
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from graphopt.deferred import at_first_use
 from graphopt.tf1 import contrib_framework, contrib_layers, contrib_summaries, contrib_weights, rnn_cell
-from graphopt.tf1 import slim as slim
 from graphopt.tf1.arg_scope import add_arg_scope, arg_scope
-from graphopt.tf1.contrib_opt import estimator as estimator
-from graphopt.tf1.contrib_opt import opt as opt
 from graphopt.tf1.rnn import static_bidirectional_rnn, static_rnn
 from graphopt.tf1.sequence_losses import legacy_sequence_loss, sequence_loss, sequence_loss_by_example
 from graphopt.train import clip, slim_stages
@@ -30,6 +28,20 @@ from graphopt.train.schedules import sgdr_decay
 from graphopt.train.slim_train import contrib_train
 from graphopt.train.stages.multiply import multiply_gradients_by_name
 from graphopt.train.stages.noise import add_noise
+
+if TYPE_CHECKING:
+    from graphopt.tf1 import slim as slim
+    from graphopt.tf1.contrib_opt import estimator as estimator
+    from graphopt.tf1.contrib_opt import opt as opt
+else:
+    __getattr__, __dir__ = at_first_use(
+        __name__,
+        {
+            "estimator": "graphopt.tf1.contrib_opt:estimator",
+            "opt": "graphopt.tf1.contrib_opt:opt",
+            "slim": "graphopt.tf1.slim",
+        },
+    )
 
 
 def _defined_in(*modules: ModuleType) -> dict[str, Any]:

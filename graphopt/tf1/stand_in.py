@@ -13,7 +13,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Iterator, Sequence
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 from graphopt import errors
@@ -27,6 +27,7 @@ _OTHER_NAMESPACES = (errors, stages)
 # The packages stood in for, and where their names are.
 _PACKAGES = {"tensorflow": "", "tf_slim": "contrib.slim"}
 _VERSION_1 = "compat.v1"
+_MISSING = object()
 
 
 class StandInModule(ModuleType):
@@ -158,7 +159,7 @@ def _namespaces(path: str) -> list[Namespace]:
 
 def _public_namespace(namespace: Namespace, name: str) -> Namespace | None:
     """Return the namespace of that name in another, or None."""
-    value = vars(namespace).get(name)
+    value = _value_in(namespace, name)
     return value if isinstance(value, Namespace) and not _is_private_import(namespace, name) else None
 
 
@@ -193,8 +194,8 @@ def _look_up(module: str, name: str) -> Any:
     """
     path = _path_of(module)
     for namespace in _namespaces(path):
-        if name in vars(namespace) and not _is_private_import(namespace, name):
-            value = vars(namespace)[name]
+        value = _value_in(namespace, name)
+        if value is not _MISSING and not _is_private_import(namespace, name):
             return importlib.import_module(f"{module}.{name}") if isinstance(value, Namespace) else value
     if name in _children(path):
         return importlib.import_module(f"{module}.{name}")
@@ -202,9 +203,14 @@ def _look_up(module: str, name: str) -> Any:
     raise MissingNameError(rule + _nearest_name(module, name))
 
 
+def _value_in(namespace: Namespace | None, name: str) -> Any:
+    """Return what a namespace has by that name, loaded now if it is loaded at first use; `_MISSING` when it has none."""
+    return _MISSING if namespace is None else getattr(namespace, name, _MISSING)
+
+
 def _is_private_import(namespace: Namespace, name: str) -> bool:
     """Tell whether a name of a module is something that the module imported or made for its own use."""
-    value = vars(namespace)[name]
+    value = _value_in(namespace, name)
     if name.startswith("_"):
         return name.startswith("__") and name != "__version__"
     if not isinstance(namespace, ModuleType) or not isinstance(value, ModuleType):
@@ -216,14 +222,14 @@ def _is_private_import(namespace: Namespace, name: str) -> bool:
 def _names_of(module: str) -> set[str]:
     path = _path_of(module)
     own = {
-        name for namespace in _namespaces(path) for name in vars(namespace) if name[0] != "_" and not _is_private_import(namespace, name)
+        name for namespace in _namespaces(path) for name in dir(namespace) if name[0] != "_" and not _is_private_import(namespace, name)
     }
     return own | _children(path)
 
 
 def _nearest_name(module: str, name: str) -> str:
     """Return a sentence with what has the same name elsewhere, or nearly the same name in the module; '' when there is neither."""
-    elsewhere = [f"tf.{place}.{name}".replace("..", ".") for place in _PLACES if name in vars(_walk(place) or SimpleNamespace())]
+    elsewhere = [f"tf.{place}.{name}".replace("..", ".") for place in _PLACES if _value_in(_walk(place), name) is not _MISSING]
     near = elsewhere or [f"{module}.{close}" for close in difflib.get_close_matches(name, _names_of(module), 2)]
     return f" The nearest: {', '.join(near)}." if near else ""
 

@@ -1,8 +1,8 @@
 """`tf.train` with TensorFlow 1's names."""
 
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
+from graphopt.deferred import called_at_first_use
 from graphopt.graph.training_info import training_info as training_info
-from graphopt.inspection.report import save_report_data
 from graphopt.summary.writer import FileWriterCache
 from graphopt.train import stages as stages
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
@@ -98,6 +98,6 @@ from graphopt.train.stages import Step as Step
 from graphopt.train.training_op import TrainingOp as TrainingOp
 from graphopt.train.training_op import training_op as training_op
 
-# Hooks stand beside the writers of summaries, and know them only by this function.
+# Hooks stand beside the writers of summaries and beside inspection, and know them only by these functions.
 set_writer_of(FileWriterCache.get)
-set_report_saver(save_report_data)
+set_report_saver(called_at_first_use("graphopt.inspection.report:save_report_data"))

@@ -17,6 +17,8 @@ PACKAGE = ROOT / "graphopt"
 # may use each other.
 LAYERS = (
     ("errors",),
+    ("system_errors",),
+    ("deferred",),
     ("config",),
     ("dtypes",),
     ("shapes",),
@@ -88,7 +90,11 @@ def _targets(node: ast.AST, package: str) -> list[str]:
         return [f"graphopt.{a.name}" if a.name in HEIGHT else base for a in node.names] if base == "graphopt" else [base]
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called == "called_at_first_use":
+            return [node.args[0].value.partition(":")[0]]
         return [node.args[0].value] if called in ("import_module", "__import__") else []
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "at_first_use" and isinstance(node.args[1], ast.Dict):
+        return [ast.literal_eval(value).partition(":")[0] for value in node.args[1].values]
     return []
 
 
@@ -130,6 +136,8 @@ def test_imports_go_down(path: Path) -> None:
         "if TYPE_CHECKING:\n    from graphopt.graph.graph import Graph",
         "importlib.import_module('graphopt.backends.native')",
         "def __getattr__(name):\n    return import_module('graphopt.train')",
+        "load, names = at_first_use(__name__, {'Session': 'graphopt.runtime.session:Session'})",
+        "run = called_at_first_use('graphopt.runtime.session:Session')",
     ],
 )
 def test_an_import_that_goes_up_is_found(source: str) -> None:
