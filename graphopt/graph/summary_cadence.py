@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fnmatch
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from graphopt.errors import ArgumentError
+from graphopt.errors import ArgumentError, user_location
 from graphopt.graph.operation import Tensor
-from graphopt.ops.summary import merge_summary
+from graphopt.ops.summary import audio_summary, histogram_summary, image_summary, merge_summary, scalar_summary, tensor_summary
+
+_SUMMARIES = [op.tf_name for op in (scalar_summary, histogram_summary, image_summary, audio_summary, tensor_summary)]
 
 
 def tag_of(summary: Tensor) -> str:
@@ -46,7 +50,8 @@ class Cadence:
 
     Args:
       every: numbers of steps by tag or pattern (``*``, ``?``, ``[...]``); 0 is never. A pattern is also compared with what stands after
-        each ``/`` of a tag, so ``"loss"`` means ``OptimizeLoss/loss``, too. The first entry that fits counts.
+        each ``/`` of a tag, so ``"loss"`` means ``OptimizeLoss/loss``, too. The first entry that fits counts. The first run with
+        summaries warns of an entry that fits no summary of the graph, and names the tag that is nearest to it.
       default: the number for all other tags.
 
     Raises:
@@ -66,6 +71,7 @@ class Cadence:
         self._default = default
         self._periods: dict[str, int] = {}
         self._chosen: dict[tuple[tuple[Tensor, ...], tuple[bool, ...]], list[Tensor]] = {}
+        self._is_checked = False
 
     def period(self, tag: str) -> int:
         """Return after how many steps a tag is recorded, 0 for never."""
@@ -86,11 +92,44 @@ class Cadence:
           summaries: tensors of summaries, merged or not, or None. step: the global step.
         """
         every = tuple(single_summaries(summaries))
+        if not self._is_checked:
+            self.check(every)
         which = tuple([self.is_due(tag_of(summary), step) for summary in every])
         key = (every, which)
         if key not in self._chosen:
             self._chosen[key] = [summary for summary, is_due in zip(every, which, strict=True) if is_due]
         return self._chosen[key]
+
+    def check(self, summaries: Sequence[Tensor]) -> None:
+        """Warn, the first time there are summaries, of each pattern that fits none of them and none of their graph.
+
+        Args:
+          summaries: tensors of summaries, none of them merged.
+        """
+        if self._is_checked or not summaries:
+            return
+        self._is_checked = True
+        tags = list(dict.fromkeys([*map(tag_of, summaries), *_tags_of_graph(summaries[0].graph)]))
+        where = user_location()
+        for pattern in self._every:
+            if not any(_fits(tag, pattern) for tag in tags):
+                message = f"The cadence names '{pattern}', but no summary has such a tag; the nearest is '{_nearest(pattern, tags)}'."
+                warnings.warn_explicit(message, UserWarning, where.filename, where.line)
+
+
+def _tags_of_graph(graph: Any) -> list[str]:
+    return [str(op.attributes["tag"]) for op in graph.get_operations() if op.type in _SUMMARIES and "tag" in op.attributes]
+
+
+def _nearest(pattern: str, tags: Sequence[str]) -> str:
+    """Return the tag that is most like a pattern, itself or from one of its slashes on."""
+
+    def likeness(tag: str) -> float:
+        parts = tag.split("/")
+        ends = ["/".join(parts[i:]) for i in range(len(parts))]
+        return max(difflib.SequenceMatcher(None, end.lower(), pattern.lower()).ratio() for end in ends)
+
+    return max(tags, key=likeness)
 
 
 def _fits(tag: str, pattern: str) -> bool:
@@ -160,6 +199,15 @@ class LoggingBudget:
         self._opportunities += 1
         return (self._opportunities - 1) % self.stretch == 0
 
+    @property
+    def is_easily_kept(self) -> bool:
+        """Whether logging at every opportunity takes less than half of the share, as far as was measured."""
+        return self._cost is not None and self.stretch == 1 and self._wanted() <= 0.5
+
+    def count(self, opportunities: int) -> None:
+        """Count opportunities that were used and not measured, between two that are."""
+        self._opportunities += opportunities
+
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
         """Measure the logging inside a ``with`` block."""
@@ -187,8 +235,12 @@ class LoggingBudget:
     def _mean(self, known: float | None, new: float) -> float:
         return new if known is None else known + self._NEW * (new - known)
 
-    def _needed(self) -> int:
+    def _wanted(self) -> float:
         """Return the stretch at which the cost is the share: cost / (stretch * between + cost) = share."""
         cost, between = self._cost or 0.0, max(self._between or 0.0, 1e-9)
-        wanted = cost * (1 - self._share) / (self._share * between)
+        return cost * (1 - self._share) / (self._share * between)
+
+    def _needed(self) -> int:
+        """Return the stretch, a power of two, at which the cost is the share at most."""
+        wanted = self._wanted()
         return 1 << max(math.ceil(math.log2(wanted)), 0) if wanted > 1 else 1

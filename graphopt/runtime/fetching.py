@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +47,8 @@ class Fetches:
         self.elements: list[Element] = []
         self._graph = graph
         self._positions: dict[Element, int] = {}
+        # Where the values are that are fetched as they are: `itemgetter` finds several of them in one call.
+        self._plain: dict[int, int] = {}
         self.assemble: Assemble = self._take_apart(structure)
 
     def _take_apart(self, structure: Any) -> Assemble:
@@ -66,7 +69,12 @@ class Fetches:
         position = self._position(element)
         if element.dtype is dtypes.string:
             return lambda values: _bytes_of_scalar(values[position])
-        return lambda values: values[position]
+        return self._value_at(position)
+
+    def _value_at(self, position: int) -> Assemble:
+        get = itemgetter(position)
+        self._plain[id(get)] = position
+        return get
 
     def _position(self, element: Element) -> int:
         if element not in self._positions:
@@ -79,6 +87,10 @@ class Fetches:
         kind = type(structure)
         if hasattr(structure, "_fields"):
             return lambda values: kind(*[part(values) for part in parts])
+        places = [self._plain.get(id(part)) for part in parts]
+        if kind in (list, tuple) and len(places) > 1 and None not in places:
+            get_all = itemgetter(*places)
+            return get_all if kind is tuple else lambda values: list(get_all(values))
         if kind is list:
             return lambda values: [part(values) for part in parts]
         return lambda values: kind([part(values) for part in parts])

@@ -11,7 +11,7 @@ import numpy as np
 from graphopt.errors import ArgumentError
 from graphopt.graph.graph import get_default_graph
 from graphopt.ops.summary_proto import Summary, SummaryValue
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
@@ -81,6 +81,18 @@ class LoggingTensorHook(SessionRunHook):
             self._log(run_values.results)
         self._iteration += 1
 
+    def rest(self) -> Rest | None:
+        """Return when the next log is due."""
+        if self._timer is None:
+            return Rest()
+        iteration, time = self._timer.next_trigger()
+        runs = iteration - self._iteration
+        return Rest(runs=runs, time=time) if runs > 0 else None
+
+    def wake(self, step: int, runs: int) -> None:
+        """Count the runs that passed meanwhile."""
+        self._iteration += runs
+
     def end(self, session: Any) -> None:
         """Log them at the end."""
         if self._at_end:
@@ -92,7 +104,7 @@ class LoggingTensorHook(SessionRunHook):
             _LOG.info("%s", self._formatter(values))
             return
         with np.printoptions(suppress=True):
-            text = ", ".join(f"{_shown_tag(tag)} = {values[tag]}" for tag in self._tag_order)
+            text = ", ".join(f"{_shown_tag(tag)} = {values[tag]!s}" for tag in self._tag_order)
         if elapsed is None:
             _LOG.info("%s", text)
         else:
@@ -150,10 +162,20 @@ class StepCounterHook(SessionRunHook):
         self._notice_standstill(step)
         self._last_step = step
 
+    def rest(self) -> Rest | None:
+        """Return when the next measurement is due, or a look whether the global step stands still."""
+        step, time = self._timer.next_trigger()
+        return None if self._last_step is None else Rest(step=step, runs=_STILL_RUNS, time=time, sees_last_run=True)
+
+    def wake(self, step: int, runs: int) -> None:
+        """Count the runs before this one in which the global step stood still."""
+        if step == self._last_step:
+            self._still += runs - 1
+
     def _notice_standstill(self, step: Any) -> None:
         """Warn, once, when many runs in a row have not counted a step."""
         self._still = self._still + 1 if step == self._last_step else 0
-        if self._still == _STILL_RUNS and not self._has_warned:
+        if self._still >= _STILL_RUNS and not self._has_warned:
             self._has_warned = True
             _LOG.warning(
                 "It seems that global step (%s) has not been increased: it was %s in %d runs in a row. "

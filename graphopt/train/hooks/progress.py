@@ -6,7 +6,7 @@ import importlib
 import time
 from typing import Any
 
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 
 
@@ -70,6 +70,13 @@ class ProgressBarHook(SessionRunHook):
         """Draw it."""
         if run_values.results is not None:
             self._draw(*run_values.results)
+
+    def rest(self) -> Rest:
+        """Return when the bar is to be drawn next; never where there is none."""
+        return Rest() if self._bar.disable else Rest(time=time.time() + self._next_time - time.monotonic())
+
+    def wake(self, step: int, runs: int) -> None:
+        """Do nothing: it counts no runs."""
 
     def end(self, session: Any) -> None:
         """Draw the last step and leave the bar."""

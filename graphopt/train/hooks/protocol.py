@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -40,12 +41,12 @@ class SessionRunContext:
     """One run of a monitored session: what was asked for, in which session, and whether a hook wants to stop.
 
     Args:
-      original_args: what the caller gave to `run`. session: the raw session: it runs without hooks.
+      original_args: what the caller gave to `run`: the fields of `SessionRunArgs`. session: the raw session: it runs without hooks.
     """
 
     __slots__ = ("_original_args", "_session", "_stop_requested")
 
-    def __init__(self, original_args: SessionRunArgs, session: Any) -> None:
+    def __init__(self, original_args: tuple[Any, ...], session: Any) -> None:
         self._original_args = original_args
         self._session = session
         self._stop_requested = False
@@ -53,7 +54,7 @@ class SessionRunContext:
     @property
     def original_args(self) -> SessionRunArgs:
         """What the caller gave to `run`."""
-        return self._original_args
+        return SessionRunArgs(*self._original_args)
 
     @property
     def session(self) -> Any:
@@ -80,10 +81,30 @@ class Recovered(NamedTuple):
     results: Any
 
 
+class Rest(NamedTuple):
+    """How long a hook need not be called around runs: until one of these has come, whichever is first.
+
+    Attributes:
+      step: the global step has reached this. runs: so many runs have passed. time: it is so late, in seconds since 1970.
+      sees_last_run: whether `after_run` is called for the run that ends the rest, with the global step as its result. Otherwise the hook
+        is called again from the next run on.
+    """
+
+    step: float = math.inf
+    runs: float = math.inf
+    time: float = math.inf
+    sees_last_run: bool = False
+
+
 class SessionRunHook:
     """Extends a monitored session: override what you need; every method does nothing here.
 
     The methods are called in this order: `begin`, `after_create_session`, then `before_run` and `after_run` for each run, `end`.
+
+    A hook that has seldom something to do may have two methods more, so that it costs nothing meanwhile: ``rest()``, asked after each
+    `after_run`, returns a `Rest`, or None to be called for the next run; ``wake(step, runs)`` tells it that so many runs have passed
+    without it. They count for a subclass only if it overrides neither `before_run` nor `after_run`. A hook is woken, too, when the global
+    step goes back.
 
     Source: tensorflow/python/training/session_run_hook.py (r1.15); `on_error` is graphopt's own.
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from graphopt.errors import ArgumentError
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 
 _LOG = logging.getLogger("graphopt")
@@ -60,6 +60,13 @@ class StopAtStepHook(SessionRunHook):
         """Ask to stop when the last step was made."""
         if run_values.results >= self._last_step:
             run_context.request_stop()
+
+    def rest(self) -> Rest | None:
+        """Return when it has to look again: at the last step."""
+        return None if self._last_step is None else Rest(step=self._last_step, sees_last_run=True)
+
+    def wake(self, step: int, runs: int) -> None:
+        """Do nothing: it counts no runs."""
 
 
 class GlobalStepWaiterHook(SessionRunHook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,12 @@ from graphopt.ops.summary_message import to_float32
 from graphopt.ops.summary_proto import SessionLog, Summary
 from graphopt.ops.summary_wire import BYTES, FIXED32, key, varint
 from graphopt.runtime.many_steps import SummaryOfValues
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.summary_pacing import RunTimes, SummaryGroup, cadence_of, groups_by_period, timer_of
 from graphopt.train.hooks.writers import writer_for
+
+_MOST_STEADY_RUNS = 16
 
 
 class SummarySaverHook(SessionRunHook):
@@ -87,10 +90,13 @@ class SummarySaverHook(SessionRunHook):
         self._choices: dict[tuple[SummaryGroup, ...], _Choice] = {}
         self._due: list[SummaryGroup] = []
         self._choice: _Choice | None = None
+        self._steady_runs = 0
         self._times = None if self._most_logging is None else RunTimes(self._clock)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Ask for the global step, and for the summaries that are due."""
+        if self._steady_runs:
+            return self._steady_request
         if self._groups is None:
             self._groups = self._make_groups()
         step = self._next_step
@@ -115,6 +121,8 @@ class SummarySaverHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Write them."""
+        if self._steady_runs and self._write_steadily(run_values.results):
+            return
         choice, times, extra = self._choice, self._times, 0.0
         if times is not None:
             if choice is not None:
@@ -125,15 +133,64 @@ class SummarySaverHook(SessionRunHook):
         if self._summary_writer is None:
             return
         if self._next_step is None or step < self._next_step - 1:
-            # Readers drop what was written of this step and later ones: by a run that ended, or before training was rolled back.
-            self._summary_writer.add_session_log(SessionLog(status=SessionLog.START), int(step))
-            if self._next_step is not None:
-                for group in self._groups or ():
-                    group.timer.update_last_triggered_step(step)
+            self._begin_at(step)
         for group in self._due:
             group.timer.update_last_triggered_step(step)
         if choice is not None and values:
             choice.write(self._summary_writer, values, int(step), extra)
+            self._steady_runs = self._count_steady_runs(choice, step)
+            self._steady_request, self._steady_sources = choice.request, choice.sources
+        self._next_step = step + 1
+
+    def _begin_at(self, step: Any) -> None:
+        """Note that training goes on from a step: it begins, or has gone back."""
+        if self._summary_writer is not None:
+            # Readers drop what was written of this step and later ones: by a run that ended, or before training was rolled back.
+            self._summary_writer.add_session_log(SessionLog(status=SessionLog.START), int(step))
+        if self._next_step is not None:
+            for group in self._groups or ():
+                group.timer.update_last_triggered_step(step)
+
+    def _count_steady_runs(self, choice: _Choice, step: Any) -> int:
+        """Return how many runs from now on write the same summaries for so little that nothing is decided or measured meanwhile."""
+        if not all([group.is_steady() for group in choice.groups]):
+            return 0
+        triggers = [group.timer.next_trigger()[0] for group in choice.groups]
+        others = [min(group.timer.next_trigger()) for group in self._groups or () if group not in choice.groups]
+        if max(triggers) > step + 1 or -math.inf in others:
+            return 0
+        count = int(min(_MOST_STEADY_RUNS, *[other - step - 1 for other in others])) if others else _MOST_STEADY_RUNS
+        for group in choice.groups:
+            if group.budget is not None:
+                group.budget.count(count)
+        return count
+
+    def _write_steadily(self, results: list[Any]) -> bool:
+        """Write the summaries of a run that is one step further than the last one; return False for any other run."""
+        step = results[0]
+        if step != self._next_step:
+            self._steady_runs = 0
+            return False
+        self._steady_sources.write(self._summary_writer, results[1:], int(step))
+        self._next_step = step + 1
+        self._steady_runs -= 1
+        if not self._steady_runs:
+            for group in self._due:
+                group.timer.update_last_triggered_step(step)
+        return True
+
+    def rest(self) -> Rest | None:
+        """Return when summaries are due next: in the run that would bring the step. One run without them is measured before."""
+        if self._due or self._groups is None or (self._times is not None and self._times.measures_plain_run):
+            return None
+        triggers = [group.timer.next_trigger() for group in self._groups]
+        step = min([step for step, _ in triggers], default=math.inf)
+        return Rest(step=step - 1, time=min([time for _, time in triggers], default=math.inf)) if step > self._next_step else None
+
+    def wake(self, step: int, runs: int) -> None:
+        """Go on from the step that was reached meanwhile."""
+        if step < self._next_step - 1:
+            self._begin_at(step)
         self._next_step = step + 1
 
     def end(self, session: Any = None) -> None:
@@ -161,8 +218,9 @@ class _Choice:
     """Groups of summaries that are written together: one plan of the session for each choice."""
 
     def __init__(self, step: Any, groups: Sequence[SummaryGroup]) -> None:
+        self.groups = groups
         self.sources = SummarySources([summary for group in groups for summary in group.summaries])
-        self.request = SessionRunArgs([step, *self.sources.fetches])
+        self.request = SessionRunArgs((step, *self.sources.fetches))
         # The rarest group stands for the cost of all: what is made more often has been measured without it.
         self.payer = groups[-1]
         self._has_run = False

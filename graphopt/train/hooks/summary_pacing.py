@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,10 @@ class MultiplesTimer:
         """Return True when it is due at `step`."""
         return self._last is None or bool(step // self._every_steps > self._last // self._every_steps)
 
+    def next_trigger(self) -> tuple[float, float]:
+        """Return at which step and at which time it triggers next; the time is never."""
+        return -math.inf if self._last is None else (self._last // self._every_steps + 1) * self._every_steps, math.inf
+
     def update_last_triggered_step(self, step: Any) -> None:
         """Note that it triggered at `step`, or that training went back to it."""
         self._last = int(step)
@@ -66,6 +71,10 @@ class SummaryGroup:
         self._clock = clock
         self._writes = 0
         self._began: float | None = None
+
+    def is_steady(self) -> bool:
+        """Return whether writing every time is so cheap that it need not be measured each time."""
+        return self.budget is None or (self.budget.is_easily_kept and self._writes >= _GRACE_WRITES)
 
     def may_write(self) -> bool:
         """Return whether summaries that are due are written: whether the time for them isn't used up."""
@@ -142,6 +151,7 @@ def groups_by_period(
 
     The groups share what logging may take, so that a summary made at each step does not crowd out a rare one.
     """
+    cadence.check(summaries)
     by_period: dict[int, list[Any]] = {}
     for summary in summaries:
         by_period.setdefault(cadence.period(tag_of(summary)), []).append(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -67,6 +68,16 @@ class SecondOrStepTimer:
         self._last_triggered_time = now
         self._last_triggered_step = step
         return elapsed
+
+    def next_trigger(self) -> tuple[float, float]:
+        """Return at which step and at which time, in seconds since 1970, it triggers next: infinity where one does not count."""
+        if self._last_triggered_step is None:
+            return -math.inf, -math.inf
+        if self._every_steps is not None:
+            return self._last_triggered_step + self._every_steps, math.inf
+        if self._every_secs is None or self._last_triggered_time is None:
+            return math.inf, math.inf
+        return math.inf, self._last_triggered_time + self._every_secs
 
     def last_triggered_step(self) -> Any:
         """Return the step at which it triggered last, or None."""

@@ -12,9 +12,11 @@ from graphopt.runtime.fetching import fetch_key, flatten_feeds
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.session import Session
 from graphopt.runtime.signature import Signature
+from graphopt.train.global_step import get_global_step
 from graphopt.train.hooks.protocol import Recovered, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.monitored.resting import Callers
 
-_ELEMENTS = frozenset((Tensor, Operation, Variable))
+_ELEMENTS = (Tensor, Operation, Variable)
 _MOST_SIGNATURES = 100
 
 
@@ -28,13 +30,13 @@ class HookedSession:
     def __init__(self, session: Session, hooks: Sequence[SessionRunHook]) -> None:
         self._session = session
         self._hooks = tuple(hooks)
-        # Hooks that override nothing around a run need not be called at every step.
-        self._before = [(i, hook.before_run) for i, hook in enumerate(hooks) if _overrides(hook, "before_run")]
-        self._after = [(i, hook.after_run) for i, hook in enumerate(hooks) if _overrides(hook, "after_run")]
+        self._callers = Callers(hooks)
+        self._step = _step_of(session.graph) if self._callers.may_rest else None
         # What hooks are given when nobody asks for a trace; nobody fills it.
         self._untraced = (RunOptions(), RunMetadata())
         self._nothing = SessionRunValues(None, *self._untraced)
-        self._signatures: dict[Any, tuple[Signature, list[Any]]] = {}
+        self._signatures: dict[Any, Signature] = {}
+        self._constants: dict[int, Any] = {}
         self.stop_requested = False
 
     @property
@@ -50,19 +52,23 @@ class HookedSession:
         """
         if self.stop_requested:
             raise GraphStateError("Run called even after should_stop requested.")
-        context = SessionRunContext(SessionRunArgs(fetches, feed_dict), self._session)
-        wanted = [fetches]
-        feeds = feed_dict
+        context = SessionRunContext((fetches, feed_dict), self._session)
+        wanted, feeds = [fetches], feed_dict
         places: dict[int, int] = {}
-        known: dict[int, int] = {}
         try:
+            callers = self._callers
+            callers.begin_run()
+            known: dict[int, int] = {}
+            if self._step is not None:
+                # It wakes those who rest, and most others ask for it.
+                wanted.append(self._step)
+                known[id(self._step)] = 1
             feeding: list[SessionRunArgs] = []
-            for i, before_run in self._before:
+            for i, before_run in callers.before:
                 request = before_run(context)
                 if request is not None:
                     asked = request.fetches
                     if asked is not None:
-                        # Most hooks ask for the global step.
                         at = known.get(id(asked))
                         if at is None:
                             at = known[id(asked)] = len(wanted)
@@ -94,32 +100,40 @@ class HookedSession:
         """Run the session; what was asked for before in the very same way is found without being taken apart."""
         if not feeds:
             feeds = {}
-        elif type(feeds) is not dict or any([type(fed) is not Tensor for fed in feeds]):
+        elif type(feeds) is not dict:
             results: list[Any] = self._session.run(wanted, feeds)
             return results
-        key = (*[id(each) if type(each) in _ELEMENTS else fetch_key(each) for each in wanted], *feeds)
+        key = (*[id(each) if id(each) in self._constants else fetch_key(each) for each in wanted], *map(id, feeds))
         known = self._signatures.get(key)
         if known is None or self._session._closed:
-            signature, _ = self._session._prepare(wanted, feeds)
-            if signature is None:
-                return wanted
-            if len(self._signatures) >= _MOST_SIGNATURES:
-                self._signatures.clear()
-            # What the identities stand for is kept, so that nothing else gets them.
-            known = self._signatures[key] = (signature, wanted)
-        results = known[0].run(list(feeds.values()))
+            return self._run_first(wanted, feeds)
+        results = known.run(list(feeds.values()))
+        return results
+
+    def _run_first(self, wanted: list[Any], feeds: dict[Any, Any]) -> list[Any]:
+        """Run the session, and keep what the key stands for if it can be found again by identities."""
+        if any([type(fed) is not Tensor for fed in feeds]):
+            results: list[Any] = self._session.run(wanted, feeds)
+            return results
+        signature, _ = self._session._prepare(wanted, feeds)
+        if signature is None:
+            return wanted
+        if len(self._signatures) >= _MOST_SIGNATURES:
+            self._signatures.clear()
+            self._constants.clear()
+        # Fed tensors are kept by the signature, and these here: nothing else gets their identities.
+        self._constants.update({id(each): each for each in wanted if _is_constant(each)})
+        key = (*[id(each) if id(each) in self._constants else fetch_key(each) for each in wanted], *map(id, feeds))
+        self._signatures[key] = signature
+        results = signature.run(list(feeds.values()))
         return results
 
     def _tell(self, context: SessionRunContext, results: list[Any], places: Mapping[int, int], extra: tuple[Any, Any]) -> None:
         """Give each hook the values it asked for."""
+        callers = self._callers
         nothing = self._nothing if extra is self._untraced else SessionRunValues(None, *extra)
-        made: dict[int | None, SessionRunValues] = {None: nothing}
-        for i, after_run in self._after:
-            at = places.get(i)
-            values = made.get(at)
-            if values is None:
-                values = made[at] = SessionRunValues(results[at or 0], *extra)
-            after_run(context, values)
+        values = {number: SessionRunValues(results[at], *extra) for number, at in places.items()}
+        callers.end_run(context, None if self._step is None else results[1], values, nothing)
 
     def _merged_feeds(self, feed_dict: Any, requests: Sequence[SessionRunArgs]) -> dict[Any, Any]:
         """Return the caller's feeds and those of the hooks by tensor.
@@ -148,8 +162,17 @@ class HookedSession:
         return None
 
 
-def _overrides(hook: Any, method: str) -> bool:
-    return getattr(getattr(hook, method), "__func__", None) is not getattr(SessionRunHook, method)
+def _step_of(graph: Any) -> Any:
+    """Return the graph's global step, None when there is none or it is no whole number."""
+    try:
+        return get_global_step(graph)
+    except TypeError:
+        return None
+
+
+def _is_constant(fetch: Any) -> bool:
+    """Tell whether a fetch is the same for ever: an element, or a tuple of elements. What is in a list may be changed."""
+    return isinstance(fetch, _ELEMENTS) or (type(fetch) is tuple and all([isinstance(each, _ELEMENTS) for each in fetch]))
 
 
 def _check_disjoint(first: Mapping[Any, Any], second: Mapping[Any, Any], rule: str) -> None:
