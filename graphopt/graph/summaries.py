@@ -60,7 +60,7 @@ def scalar(name: str, tensor: Any, collections: Iterable[Any] | None = None, fam
       collections: names of the collections it enters (SUMMARIES by default). family: a first part of the tag.
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Raises:
       InvalidArgumentError: while running, when the tensor is no scalar.
@@ -82,7 +82,7 @@ def histogram(name: str, values: Any, collections: Iterable[Any] | None = None, 
       collections: names of the collections it enters (SUMMARIES by default). family: a first part of the tag.
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Elements that are NaN or infinite are left out; if there are any, their number is a second value of the summary, with the tag
     ``<tag>/non_finite``. (TensorFlow stops the run with an error instead.)
@@ -116,7 +116,7 @@ def image(name: str, tensor: Any, max_outputs: int = 3, collections: Iterable[An
       collections: names of the collections it enters (SUMMARIES by default). family: a first part of the tag.
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Raises:
       TypeError: for another element type. ValueError: when `max_outputs` is less than 1.
@@ -151,7 +151,7 @@ def audio(
       collections: names of the collections it enters (SUMMARIES by default). family: a first part of the tag.
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Raises:
       ValueError: when `max_outputs` is less than 1. InvalidArgumentError: while running, for another shape or a rate that isn't positive.
@@ -185,7 +185,7 @@ def tensor_summary(
       summary_metadata: a `SummaryMetadata` that says which of TensorBoard's pages shows it. family: a first part of the tag.
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Example:
       >>> summary = tf.Session().run(tf.summary.tensor_summary("confusion", tf.eye(2)))
@@ -213,7 +213,7 @@ def text(name: str, tensor: Any, collections: Iterable[Any] | None = None) -> Te
       collections: names of the collections it enters (SUMMARIES by default).
 
     Returns:
-      A scalar tensor whose value is a `Summary`.
+      A scalar tensor whose value is the bytes of a `Summary`.
 
     Raises:
       ValueError: when the tensor does not hold strings.

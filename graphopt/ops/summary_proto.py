@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Self
 
 from graphopt.ops.summary_message import Field, Message, Repeated
 from graphopt.ops.summary_tensor import SummaryMetadata, TensorProto
@@ -135,6 +135,45 @@ class Summary(Message):
     def MergeFrom(self, other: Any) -> None:
         """Append the values of another summary."""
         self.value.extend(other.value)
+
+    @classmethod
+    def FromString(cls, serialized: Any) -> Self:
+        """Return the summary of a wire format; ValueError when the bytes are none."""
+        if type(serialized) is SerializedSummary and cls is Summary:
+            return serialized.take()  # type: ignore[return-value]
+        return super().FromString(serialized)
+
+
+class SerializedSummary(bytes):
+    """What a session gives for a summary: its bytes, as TensorFlow does, and what is in them without parsing.
+
+    Example:
+      >>> with tf.Session() as session:
+      ...     fetched = session.run(tf.summary.scalar("loss", 0.5))
+      >>> bytes(fetched), fetched.value[0].simple_value
+      (b'\\n\\x0b\\n\\x04loss\\x15\\x00\\x00\\x00?', 0.5)
+    """
+
+    _made: Summary | None = None
+
+    @classmethod
+    def of(cls, summary: Summary) -> SerializedSummary:
+        """Return a summary's bytes."""
+        serialized = cls(summary.SerializeToString())
+        serialized._made = summary
+        return serialized
+
+    @property
+    def value(self) -> Any:
+        """The values of the summary."""
+        if self._made is None:
+            self._made = Summary.FromString(bytes(self))
+        return self._made.value
+
+    def take(self) -> Summary:
+        """Return the summary: the one that the bytes were made of, which is given away once."""
+        made, self._made = self._made, None
+        return made if made is not None else Summary.FromString(bytes(self))
 
 
 class SessionLog(Message):

@@ -15,6 +15,7 @@ from graphopt.graph.graph import Graph
 from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.sparse_tensor import SparseTensor, SparseTensorValue
+from graphopt.ops.summary_proto import SerializedSummary, Summary
 
 Element = Tensor | Operation
 Assemble = Callable[[list[Any]], Any]
@@ -29,7 +30,9 @@ class IndexedSlicesValue(NamedTuple):
 
 
 def _bytes_of_scalar(value: Any) -> Any:
-    """Return a scalar string as bytes, as TensorFlow does, and other strings as they are."""
+    """Return a scalar string, a summary too, as bytes, as TensorFlow does, and other strings as they are."""
+    if isinstance(value, Summary):
+        return SerializedSummary.of(value)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 

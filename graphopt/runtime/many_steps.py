@@ -12,6 +12,8 @@ import numpy as np
 from graphopt import dtypes
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.operation import Tensor
+from graphopt.ops.summary import to_summary
+from graphopt.ops.summary_proto import Summary
 from graphopt.runtime.fetching import to_feed
 from graphopt.runtime.signature import Signature
 
@@ -115,9 +117,9 @@ def merged(summaries: Sequence[Any]) -> Any:
     """Return several summaries as one, None when there are none."""
     if not summaries:
         return None
-    whole = type(summaries[0])()
+    whole = Summary()
     for summary in summaries:
-        whole.MergeFrom(summary)
+        whole.MergeFrom(to_summary(summary))
     return whole
 
 

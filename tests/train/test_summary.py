@@ -176,3 +176,23 @@ def test_unknown_fields_are_skipped() -> None:
 def test_bytes_that_are_no_summary(data: bytes) -> None:
     with pytest.raises(ValueError, match="Error parsing message"):
         tf.Summary.FromString(data)
+
+
+def test_a_fetched_summary_is_bytes_that_can_be_looked_into() -> None:
+    merged = tf.summary.merge([tf.summary.scalar("loss", 0.5), tf.summary.histogram("w", [1.0, 2.0])])
+    with tf.Session() as session:
+        fetched = session.run(merged)
+    assert isinstance(fetched, bytes)
+    assert [value.tag for value in fetched.value] == ["loss", "w"]
+    read = tf.Summary()
+    assert read.ParseFromString(fetched) == len(fetched)
+    for _ in range(2):  # the first time without parsing
+        assert tf.Summary.FromString(fetched).SerializeToString() == fetched
+    assert fetched.value[1].histo.num == 2.0
+
+
+def test_a_summary_that_was_given_away_may_be_changed() -> None:
+    with tf.Session() as session:
+        fetched = session.run(tf.summary.scalar("loss", 0.5))
+    tf.Summary.FromString(fetched).value[0].tag = "other"
+    assert (fetched.value[0].tag, tf.Summary.FromString(fetched).value[0].tag) == ("loss", "loss")
