@@ -44,8 +44,9 @@ class BackgroundWriter:
         """
         self.wait()
         # Not a daemon: the interpreter waits for it at its end.
-        self._work.thread = threading.Thread(target=self._work.run, args=(work,), name="graphopt checkpoint writer")
-        self._work.thread.start()
+        thread = threading.Thread(target=self._work.run, args=(work,), name="graphopt checkpoint writer")
+        thread.start()
+        self._work.thread = thread
 
     def wait(self) -> None:
         """Wait until nothing is under way; raise what went wrong."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from graphopt.errors import OpError
+from graphopt.errors import ArgumentError, OpError, first_line
 from graphopt.train.checkpoints.archive import SUFFIX, Archive
 from graphopt.train.checkpoints.damage import text_of, warn
-from graphopt.train.checkpoints.state_file import CheckpointState, get_checkpoint_state
+from graphopt.train.checkpoints.state_file import get_checkpoint_state, state_path
 from graphopt.train.checkpoints.tensorflow_format import INDEX
 
 
@@ -64,6 +64,16 @@ def get_checkpoint_mtimes(checkpoint_prefixes: Iterable[Any]) -> list[float]:
     return times
 
 
+def mark_of(checkpoint_prefix: str) -> tuple[int, int] | None:
+    """Return what tells a checkpoint from another of the same name that is written later; None where there is none."""
+    file = _main_file(checkpoint_prefix)
+    with contextlib.suppress(OSError):
+        if file is not None:
+            found = os.stat(file)
+            return found.st_mtime_ns, found.st_size
+    return None
+
+
 def remove_checkpoint(checkpoint_prefix: Any, checkpoint_format_version: Any = None, meta_graph_suffix: str = "meta") -> None:
     """Delete the files of a checkpoint, ours and TensorFlow's; those that don't exist are left out.
 
@@ -84,16 +94,59 @@ def remove_checkpoint(checkpoint_prefix: Any, checkpoint_format_version: Any = N
             os.unlink(path)
 
 
-def candidates(state: CheckpointState) -> Iterator[str]:
-    """Yield the checkpoints of a folder, the newest first."""
-    yield from dict.fromkeys([state.model_checkpoint_path, *reversed(state.all_model_checkpoint_paths)])
+class Listed(NamedTuple):
+    """The checkpoints of a folder.
+
+    Attributes:
+      newest_first: in the order in which they are to be tried. kept: those that the state file lists, from the oldest to the newest.
+    """
+
+    newest_first: list[str]
+    kept: list[str]
+
+
+def listed_checkpoints(checkpoint_dir: Any, latest_filename: str | None = None) -> Listed:
+    """Return the checkpoints that a folder's state file lists; where that file is damaged, with a warning, those that are in the folder.
+
+    Args:
+      checkpoint_dir: the folder. latest_filename: the name of its state file (``checkpoint`` by default).
+    """
+    folder = text_of(checkpoint_dir)
+    path = state_path(folder, latest_filename)
+    try:
+        state = get_checkpoint_state(folder, latest_filename)
+    except ArgumentError as error:
+        warn(first_line(error))
+        state = None
+    if state is None:
+        return Listed(_by_age(folder, path) if os.path.lexists(path) else [], [])
+    newest, kept = state.model_checkpoint_path, [prefix for prefix in state.all_model_checkpoint_paths if prefix]
+    if newest in kept[:-1] and kept[-1] != newest:
+        # Edited by hand, as a rule; but a byte that was damaged looks the same.
+        warn(f"{path} calls {newest} the newest checkpoint and lists {kept[-1]} after it. The first is taken.")
+    return Listed(list(dict.fromkeys([newest, *reversed(kept)])), kept)
+
+
+def _by_age(folder: str, state_file: str) -> list[str]:
+    """Return the checkpoints in a folder, the newest first."""
+    found: dict[str, float] = {}
+    with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+        for entry in entries:
+            prefix, suffix = os.path.splitext(os.path.join(folder, entry.name))
+            if suffix in (SUFFIX, INDEX) and entry.is_file():
+                found[prefix] = entry.stat().st_mtime_ns
+    prefixes = sorted(found, key=lambda prefix: (found[prefix], len(prefix), prefix), reverse=True)
+    if prefixes:
+        warn(f"{state_file} does not tell the checkpoints of its folder, so they are taken by their age: the newest is {prefixes[0]}.")
+    return prefixes
 
 
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
     """Return the newest checkpoint of a folder.
 
-    A checkpoint whose file is gone, cut off or of another program is passed over with a warning, and the one before is taken. Contents
-    are checked when they are restored: see `Saver.restore_latest`.
+    A checkpoint whose file is gone, cut off or of another program is passed over with a warning, and the one before is taken. Where the
+    state file is damaged, the checkpoints in the folder are taken by their age. Contents are checked when they are restored: see
+    `Saver.restore_latest`. A checkpoint that this process is writing there is waited for.
 
     Args:
       checkpoint_dir: the folder. latest_filename: the name of its state file (``checkpoint`` by default).
@@ -101,15 +154,11 @@ def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -
     Returns:
       The prefix, to be given to `Saver.restore`; None when there is none.
 
-    Raises:
-      ValueError: when the state file names no newest checkpoint.
-
     Example:
       >>> tf.train.latest_checkpoint("no such folder") is None
       True
     """
-    state = get_checkpoint_state(checkpoint_dir, latest_filename)
-    for prefix in () if state is None else candidates(state):
+    for prefix in listed_checkpoints(checkpoint_dir, latest_filename).newest_first:
         trouble = _trouble(prefix)
         if trouble is None:
             return prefix

@@ -6,7 +6,7 @@ that was edited (which is reported).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ from graphopt.graph.settings import default_settings
 from graphopt.graph.variables import Variable, variable_of
 from graphopt.ir.node import CONST
 from graphopt.train.checkpoints.damage import warn
+from graphopt.train.checkpoints.formulas import FormulaDifference, formulas
 from graphopt.train.hyper import HyperParameter
 
+# They are constants of the graph, which no session can set.
+_CONSTANTS_HOLD = "Of a schedule or a constant the code's holds, whatever on_difference says"
 CHOICES = ("checkpoint", "code", "raise")
 
 
@@ -49,8 +52,10 @@ def code_values(graph: Graph) -> dict[str, float]:
 
 
 def hyper_variables(graph: Graph) -> list[Variable]:
-    """Return the variables that are hyper-parameters of the graph's training ops."""
-    found: dict[Variable, None] = {}
+    """Return the variables that are hyper-parameters of the graph's training ops, or that these are computed from."""
+    known: Mapping[Tensor, Variable] = graph.root.state.get("variables", {})
+    reads = [tensor for formula in formulas(graph).values() for tensor in formula.reads]
+    found = dict.fromkeys(variable for tensor in reads for variable in _variables(known.get(tensor)))
     for info in graph.root.state.get("training_ops", {}).values():
         for given in (info.given_learning_rate, info.learning_rate, *info.hyper_parameters.values()):
             found.update(dict.fromkeys(_variables(given)))
@@ -82,24 +87,29 @@ def differences(saved: Mapping[str, float], code_then: Mapping[str, float], code
     ]
 
 
-def report(found: list[Difference], path: str, choice: str) -> None:
+def report(found: Sequence[Difference], constants: Sequence[FormulaDifference], path: str, choice: str) -> None:
     """Warn of differences, or raise.
 
     Args:
-      found: the differences. path: the checkpoint. choice: "checkpoint", "code" or "raise".
+      found: those of numbers that the checkpoint holds. constants: those of schedules and constants, which no checkpoint sets.
+      path: the checkpoint. choice: "checkpoint", "code" or "raise".
 
     Raises:
       ValueError: where there are any and the choice is "raise".
     """
-    if not found:
-        return
-    what = "; ".join([str(difference) for difference in found])
-    if choice == "raise":
-        hint = 'on_difference="checkpoint" or on_difference="code" says which holds.'
-        raise ArgumentError(lines(f"Hyper-parameters of the code differ from those of {path}: {what}.", hint))
-    other = "code" if choice == "checkpoint" else "checkpoint"
-    held = "checkpoint's" if choice == "checkpoint" else "code's"
-    warn(f'Restored from {path}: {what}. The {held} holds; on_difference="{other}" chooses the other.')
+    numbers, edited = ("; ".join([str(difference) for difference in listed]) for listed in (found, constants))
+    if choice == "raise" and (numbers or edited):
+        hint = 'on_difference="checkpoint" or on_difference="code" says which holds.' if numbers else None
+        what = "; ".join(filter(None, [numbers, edited]))
+        raise ArgumentError(
+            lines(f"Hyper-parameters of the code differ from those of {path}: {what}.", hint, f"{_CONSTANTS_HOLD}." if edited else None)
+        )
+    if numbers:
+        other = "code" if choice == "checkpoint" else "checkpoint"
+        held = "checkpoint's" if choice == "checkpoint" else "code's"
+        warn(f'Restored from {path}: {numbers}. The {held} holds; on_difference="{other}" chooses the other.')
+    if edited:
+        warn(f"Restored from {path}: {edited}. {_CONSTANTS_HOLD}; to go on as before, write what the checkpoint has into the code.")
 
 
 def check_choice(choice: str) -> str:

@@ -7,14 +7,16 @@ from typing import Any
 
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, ArgumentTypeError, NotFoundError, lines
+from graphopt.runtime.checkpoint_opening import opens_checkpoints
 from graphopt.train.checkpoints.archive import SUFFIX, Archive
 from graphopt.train.checkpoints.damage import text_of
 from graphopt.train.checkpoints.files import latest_checkpoint, prefix_of
+from graphopt.train.checkpoints.pending import wait_for_writes
 from graphopt.train.checkpoints.tensorflow_format import INDEX, TensorFlowCheckpoint, refuse_first_format
 
 
 class CheckpointReader:
-    """Reads the tensors of one checkpoint.
+    """Reads the tensors of one checkpoint; one that this process is writing in that folder is waited for.
 
     Args:
       prefix: what `Saver.save` or `latest_checkpoint` returned.
@@ -34,6 +36,7 @@ class CheckpointReader:
     """
 
     def __init__(self, prefix: Any) -> None:
+        wait_for_writes(os.path.dirname(text_of(prefix)))
         self._archive = _open(prefix_of(prefix))
         self.path = self._archive.path
         self.manifest = self._archive.manifest
@@ -82,6 +85,7 @@ def _open(prefix: str) -> Archive | TensorFlowCheckpoint:
     raise NotFoundError(None, None, f"There is no checkpoint {prefix}: no file {prefix}{SUFFIX} or {prefix}{INDEX}.")
 
 
+@opens_checkpoints
 def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
     """Return a reader of a checkpoint.
 

@@ -14,6 +14,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.variables import Variable
 from graphopt.runtime.session import Session
 from graphopt.shapes import Shape
+from graphopt.train.checkpoints.formulas import formula_differences
 from graphopt.train.checkpoints.hyper_differences import Difference, code_values, differences, hyper_variables, report
 from graphopt.train.checkpoints.reader import CheckpointReader
 from graphopt.train.checkpoints.session_state import put_state
@@ -45,8 +46,8 @@ def restore_session(
     held = {name: float(value) for name, value in manifest.get("settings", {}).items()}
     hypers = set(hyper_variables(session.graph))
     held.update({name: float(values[variable]) for name, variable in variables.items() if variable in hypers})
-    found = _differences(session, variables, held, reader.manifest.get("code", {}))
-    report(found, reader.path, choice)
+    found = _differences(session, variables, held, reader.manifest)
+    report(found, formula_differences(manifest.get("formulas", {}), session.graph), reader.path, choice)
     if choice == "code":
         _take_code(found, variables, values, manifest)
     put_state(session, values, manifest)
@@ -65,11 +66,15 @@ def _shaped(variable: Variable, value: Any) -> Any:
 
 
 def _differences(
-    session: Session, variables: Mapping[str, Variable], held: Mapping[str, float], code_then: Mapping[str, float]
+    session: Session, variables: Mapping[str, Variable], held: Mapping[str, float], manifest: Mapping[str, Any]
 ) -> list[Difference]:
     """Return what the code gives another value than the checkpoint; its names are those in the checkpoint."""
     names = {variable.op.name: name for name, variable in variables.items()}
     now = {names.get(name, name): value for name, value in code_values(session.graph).items()}
+    code_then = manifest.get("code", {})
+    if manifest and "formulas" not in manifest:
+        # Written before variables that a formula reads were noted: what the code gave them is not known.
+        now = {name: value for name, value in now.items() if name in code_then}
 
     def rounded(values: Mapping[str, float]) -> dict[str, float]:
         """Return numbers as their variables hold them."""

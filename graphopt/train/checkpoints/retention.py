@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from graphopt.train.checkpoints.damage import warn
-from graphopt.train.checkpoints.files import remove_checkpoint
+from graphopt.train.checkpoints.files import mark_of, remove_checkpoint
 
 _HOUR = 3600.0
 
@@ -28,6 +28,7 @@ class Retention:
         self._every = every_hours * _HOUR
         self._next_kept_for_good = time.time() + self._every
         self._dropped: list[tuple[str, float]] = []
+        self._marks: dict[str, tuple[int, int] | None] = {}
 
     @property
     def paths(self) -> list[str]:
@@ -45,20 +46,26 @@ class Retention:
             return
         self.kept = [item for item in self.kept if item[0] != path]
         self.kept.append((path, time.time()))
+        self._marks[path] = mark_of(path)
         while len(self.kept) > self._max_to_keep:
             self._dropped.append(self.kept.pop(0))
 
     def set(self, kept: Sequence[tuple[str, float]]) -> None:
         """Replace the list."""
         self.kept = list(kept)
+        self._marks = {path: mark_of(path) for path, _ in self.kept}
 
     def delete_old(self, meta_graph_suffix: str) -> None:
-        """Delete what is too much, but for what is kept for good; warn of files that can't be deleted."""
+        """Delete what is too much, but for what is kept for good or is somebody else's by now; warn of files that can't be deleted."""
         while self._dropped:
             path, written = self._dropped.pop(0)
+            mark = self._marks.pop(path, None)
             if written > self._next_kept_for_good:
                 # A list that was set without times keeps everything in it, and says nothing about when the next one is due.
                 self._next_kept_for_good += self._every if math.isfinite(written) else 0.0
+                continue
+            if mark is not None and mark_of(path) not in (mark, None):
+                warn(f"The old checkpoint {path} was not deleted: somebody else has written one of that name.")
                 continue
             try:
                 remove_checkpoint(path, None, meta_graph_suffix)

@@ -17,24 +17,23 @@ from graphopt.train.checkpoints.archive import SUFFIX, write_archive
 from graphopt.train.checkpoints.atomic_file import remove_leftovers, write_atomically
 from graphopt.train.checkpoints.background import BackgroundWriter
 from graphopt.train.checkpoints.damage import system_error, text_of, warn
-from graphopt.train.checkpoints.files import candidates, checkpoint_exists, get_checkpoint_mtimes
+from graphopt.train.checkpoints.files import checkpoint_exists, get_checkpoint_mtimes, listed_checkpoints
 from graphopt.train.checkpoints.hyper_differences import check_choice
+from graphopt.train.checkpoints.meta_graph import export_meta_graph
+from graphopt.train.checkpoints.other_writers import OtherWriters, withdraw
+from graphopt.train.checkpoints.pending import PendingWrite, begin_write, wait_for_writes
 from graphopt.train.checkpoints.reader import CheckpointReader
 from graphopt.train.checkpoints.restoring import restore_session
 from graphopt.train.checkpoints.retention import Retention
 from graphopt.train.checkpoints.session_state import SessionState, check_graph, copied_state, held_state, session_of
 from graphopt.train.checkpoints.state_file import (
     generate_checkpoint_state_proto,
-    get_checkpoint_state,
     relative_state,
     state_path,
     write_state,
 )
 from graphopt.train.checkpoints.variable_names import saved_variables
 from graphopt.train.global_step import global_step as value_of_step
-
-# Stands for the content of a state file that others write too.
-_SHARED = ""
 
 
 class Saver:
@@ -53,7 +52,7 @@ class Saver:
       defer_build: `build` is called later. allow_empty: do nothing where there are no variables, in place of raising.
       pad_step_number: write the step with at least eight digits. save_relative_paths: write relative paths into the state file.
       on_difference: which holds when the code gives a hyper-parameter another value than the checkpoint has: "checkpoint", "code", or
-        "raise". The first two warn.
+        "raise". The first two warn. Of a schedule or a constant tensor the code's holds in any case; a difference warns, or raises.
       sharded, name, restore_sequentially, saver_def, builder, write_version, filename: accepted for TensorFlow's sake.
 
     Raises:
@@ -112,7 +111,7 @@ class Saver:
         self._variables: dict[str, Variable] | None = None
         self._retention = Retention(max_to_keep, keep_checkpoint_every_n_hours)
         self._writer = BackgroundWriter()
-        self._written_states: dict[str, str] = {}
+        self._others = OtherWriters()
         if not defer_build:
             self.build()
 
@@ -153,7 +152,9 @@ class Saver:
     ) -> str | None:
         """Write a checkpoint; return its path without ``.npz``.
 
-        The file appears whole or not at all, whatever happens meanwhile; older ones are deleted when it is on the disk.
+        The file appears whole or not at all, whatever happens meanwhile; older ones are deleted when it is on the disk. Another write of
+        this process to the folder is waited for. Warns, once for each folder, when another Saver or session that is still open, or
+        another process, writes there what this one writes.
 
         Args:
           sess: a `Session`, or a monitored session. save_path: the prefix of the file. global_step: a number, tensor or variable that is
@@ -180,14 +181,22 @@ class Saver:
         if not variables:
             return None
         check_graph(session, variables)
-        if not os.path.isdir(os.path.dirname(prefix) or "."):
+        folder = os.path.dirname(prefix)
+        if not os.path.isdir(folder or "."):
             raise ArgumentError(f"Parent directory of {text_of(save_path)} doesn't exist, can't save.")
         listing = (latest_filename, meta_graph_suffix) if write_state else None
-        if wait:
-            with held_state(session, variables) as state:
-                self._write(prefix, state, listing)
-        else:
-            self._writer.start(partial(self._write, prefix, copied_state(session, variables), listing))
+        state_file = state_path(folder, latest_filename) if write_state else None
+        pending = begin_write(folder)
+        try:
+            self._others.notice(self, session, text_of(save_path), prefix, state_file)
+            if wait:
+                with held_state(session, variables) as state:
+                    self._write(pending, prefix, state, listing)
+            else:
+                self._writer.start(partial(self._write, pending, prefix, copied_state(session, variables), listing))
+        except BaseException:
+            pending.end()
+            raise
         return prefix
 
     def _built(self, doing: str) -> dict[str, Variable]:
@@ -206,49 +215,36 @@ class Saver:
         step = global_step if isinstance(global_step, int | np.integer) else value_of_step(session_of(sess), global_step)
         return f"{save_path}-{step:08d}" if self._pad_step_number else f"{save_path}-{step}"
 
-    def _write(self, prefix: str, state: SessionState, listing: tuple[str | None, str] | None) -> None:
+    def _write(self, pending: PendingWrite, prefix: str, state: SessionState, listing: tuple[str | None, str] | None) -> None:
         """Write the checkpoint, then what lists it, then delete what the list has no more: in this order nothing is ever missing."""
 
         def content(file: BinaryIO) -> None:
             write_archive(file, state.manifest, state.variables)
 
-        remove_leftovers(prefix)
-        try:
-            write_atomically(prefix + SUFFIX, content)
-        except OSError as error:
-            raise system_error(error, prefix + SUFFIX, "writing") from error
-        if listing is not None:
-            latest_filename, meta_graph_suffix = listing
-            self._retention.add(prefix)
-            # A file to be deleted stays in the list until it is, so that a process that goes on from here knows of it.
-            if self._retention.dropped_paths:
-                self._write_state(prefix, [*self._retention.dropped_paths, *self._retention.paths], latest_filename)
-                self._retention.delete_old(meta_graph_suffix)
-            self._write_state(prefix, self._retention.paths, latest_filename)
+        with pending:
+            remove_leftovers(prefix)
+            try:
+                write_atomically(prefix + SUFFIX, content)
+            except OSError as error:
+                raise system_error(error, prefix + SUFFIX, "writing") from error
+            if listing is not None:
+                self._list(prefix, *listing)
+
+    def _list(self, prefix: str, latest_filename: str | None, meta_graph_suffix: str) -> None:
+        """Enter a checkpoint into the state file, and delete old ones."""
+        self._retention.add(prefix)
+        # A file to be deleted stays in the list until it is, so that a process that goes on from here knows of it.
+        if self._retention.dropped_paths:
+            self._write_state(prefix, [*self._retention.dropped_paths, *self._retention.paths], latest_filename)
+            self._retention.delete_old(meta_graph_suffix)
+        self._write_state(prefix, self._retention.paths, latest_filename)
 
     def _write_state(self, prefix: str, paths: list[str], latest_filename: str | None) -> None:
         folder = os.path.dirname(prefix)
         make = relative_state if self._save_relative_paths else generate_checkpoint_state_proto
         state = make(folder, prefix, paths)
-        path = state_path(folder, latest_filename)
-        self._notice_others(path)
         write_state(folder, state, latest_filename)
-        if self._written_states.get(path) != _SHARED:
-            self._written_states[path] = state.to_text()
-
-    def _notice_others(self, path: str) -> None:
-        """Warn, once for each file, when somebody else has written the state file since this Saver did."""
-        known = self._written_states.get(path, _SHARED)
-        if known == _SHARED:
-            return
-        try:
-            with open(path, "rb") as file:
-                found = file.read()
-        except OSError:  # it is gone; what else is wrong shows when it is written
-            return
-        if found != known.encode("ascii"):
-            self._written_states[path] = _SHARED
-            warn(f"Somebody else writes checkpoints here too: {path} is not what this Saver wrote. The last one that writes it holds.")
+        self._others.wrote(state_path(folder, latest_filename), state.to_text())
 
     def wait(self) -> None:
         """Wait until the checkpoint of a ``save(..., wait=False)`` is on the disk.
@@ -259,7 +255,8 @@ class Saver:
         self._writer.wait()
 
     def close(self) -> None:
-        """End the work of ``save(..., wait=False)``: the same as `wait`; the Saver may be used again."""
+        """Wait as `wait` does, and be no writer of any folder from then on; the Saver may be used again."""
+        withdraw(self)
         self.wait()
 
     def __enter__(self) -> Saver:
@@ -291,11 +288,12 @@ class Saver:
             return
         if save_path is None:
             raise ArgumentError("Can't load save_path when it is None.")
+        self.wait()
+        wait_for_writes(os.path.dirname(text_of(save_path)))
         if not checkpoint_exists(save_path):
             raise ArgumentError(f"The passed save_path is not a valid checkpoint: {text_of(save_path)}")
         session = session_of(sess)
         check_graph(session, variables)
-        self.wait()
         restore_session(session, CheckpointReader(save_path), variables, choice, reshape=self._reshape)
 
     def restore_latest(
@@ -304,7 +302,8 @@ class Saver:
         """Restore the newest checkpoint of a folder that is whole; return it, or None when there is none to restore.
 
         One that is gone or damaged is passed over with a warning, and the one before is taken. The list of checkpoints to keep goes on
-        where the folder's state file ends.
+        where the folder's state file ends. Where that file itself is damaged, the checkpoints in the folder are taken by their age, and
+        none of them is deleted later.
 
         Args:
           sess: as in `restore`. checkpoint_dir: the folder. latest_filename: the name of its state file. on_difference: as in `restore`.
@@ -312,15 +311,13 @@ class Saver:
         Raises:
           tf.errors.DataLossError: when the folder lists checkpoints and every one is damaged. Others: as `restore`.
         """
-        state = get_checkpoint_state(checkpoint_dir, latest_filename)
-        if state is None:
-            return None
+        listed = listed_checkpoints(checkpoint_dir, latest_filename)
         last: DataLossError | None = None
-        for prefix in candidates(state):
+        for prefix in listed.newest_first:
             try:
                 if checkpoint_exists(prefix):
                     self.restore(sess, prefix, on_difference=on_difference)
-                    self.recover_last_checkpoints([path for path in state.all_model_checkpoint_paths if path])
+                    self.recover_last_checkpoints(listed.kept)
                     return prefix
                 warn(f"The checkpoint {prefix} is passed over: its files are gone.")
             except DataLossError as error:
@@ -381,13 +378,3 @@ class Saver:
 def _check_list(given: Any, name: str) -> None:
     if not isinstance(given, list):
         raise AssertedArgumentError(f"{name} must be a list, got {given!r}.")
-
-
-def export_meta_graph(*arguments: Any, **more: Any) -> Any:
-    """Raise a NotImplementedError: graphopt writes no MetaGraphDef."""
-    raise UnsupportedError("graphopt writes no MetaGraphDef: keep the code that builds the graph, and save variables with tf.train.Saver.")
-
-
-def import_meta_graph(*arguments: Any, **more: Any) -> Any:
-    """Raise a NotImplementedError: graphopt reads no MetaGraphDef."""
-    raise UnsupportedError("graphopt reads no MetaGraphDef: build the graph with its code, and restore variables with tf.train.Saver.")

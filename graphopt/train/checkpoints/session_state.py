@@ -19,6 +19,7 @@ from graphopt.graph.variables import Variable
 from graphopt.runtime.interrupts import DeferredInterrupt
 from graphopt.runtime.session import Session
 from graphopt.runtime.store import Store
+from graphopt.train.checkpoints.formulas import formulas
 from graphopt.train.checkpoints.hyper_differences import code_values
 
 
@@ -29,7 +30,7 @@ class SessionState:
     Attributes:
       variables: element type and value by the name in the checkpoint.
       manifest: the rest, in the form that JSON holds: ``counters`` and ``seeds`` of random operations, ``settings``, ``code`` (what the
-        code gave the hyper-parameters), ``graph`` (a fingerprint) and ``step``.
+        code gave the hyper-parameters), ``formulas`` (what computes them), ``graph`` (a fingerprint) and ``step``.
     """
 
     variables: dict[str, tuple[DType, Any]]
@@ -99,6 +100,7 @@ def _state(session: Session, store: Store, variables: Mapping[str, Variable]) ->
         "seeds": store.drawn_seeds(),
         "settings": settings,
         "code": _names_in_checkpoint(code_values(graph), variables),
+        "formulas": {name: formula.to_json() for name, formula in formulas(graph).items()},
     }
     return SessionState({name: (variables[name].dtype, value) for name, value in values.items()}, manifest)
 

@@ -11,6 +11,7 @@ from typing import Any
 from graphopt.errors import ArgumentError, GraphStateError
 from graphopt.train.checkpoints.atomic_file import write_atomically
 from graphopt.train.checkpoints.damage import system_error, text_of, warn
+from graphopt.train.checkpoints.pending import wait_for_writes
 
 DEFAULT_NAME = "checkpoint"
 _LINE = re.compile(r"""\s*(?:(\w+)\s*:\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|([-+.\w]+))\s*[;,]?\s*)?(?:\#.*)?\Z""")
@@ -194,6 +195,8 @@ def relative_state(folder: str, newest: str, paths: Sequence[str]) -> Checkpoint
 def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None) -> CheckpointState | None:
     """Return what the ``checkpoint`` file of a folder says, with relative paths joined to the folder.
 
+    A checkpoint that this process is writing there is waited for.
+
     Args:
       checkpoint_dir: the folder. latest_filename: the file's name (``checkpoint`` by default).
 
@@ -208,6 +211,7 @@ def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str | None = None
       True
     """
     folder = text_of(checkpoint_dir)
+    wait_for_writes(folder)
     path = state_path(folder, latest_filename)
     try:
         with open(path, "rb") as file:

@@ -13,7 +13,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import get_default_graph
 from graphopt.graph.graph_def import to_graph_def
 from graphopt.ops.summary_proto import SessionLog
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
@@ -92,6 +92,7 @@ class CheckpointSaverHook(SessionRunHook):
         self._timer = SecondOrStepTimer(every_secs=save_secs, every_steps=save_steps)
         self._listeners = list(listeners or [])
         self._summary_writer: Any = None
+        self._saver_in_use: Any = None
 
     def begin(self) -> None:
         """Find the global step and the writer of the directory."""
@@ -124,14 +125,31 @@ class CheckpointSaverHook(SessionRunHook):
             if self._save(run_context.session, step):
                 run_context.request_stop()
 
+    def rest(self) -> Rest:
+        """Return when the next checkpoint is due."""
+        step, time = self._timer.next_trigger()
+        return Rest(step=step, time=time, sees_last_run=True)
+
+    def wake(self, step: int, runs: int) -> None:
+        """Do nothing: it counts no runs."""
+
     def end(self, session: Any) -> None:
         """Save the last step, unless it was saved."""
         step = int(session.run(self._step))
         if step != self._timer.last_triggered_step():
             self._save(session, step)
-        self._saver_of_graph().wait()
+        self.wait_for_saves()
         for listener in self._listeners:
             listener.end(session, step)
+
+    def wait_for_saves(self) -> None:
+        """Wait until what was saved is written; called when the session is closed, also after an error.
+
+        Raises:
+          Exception: what went wrong when it was written.
+        """
+        if self._saver_in_use is not None:
+            self._saver_in_use.wait()
 
     def _save(self, session: Any, step: int) -> bool:
         """Save a checkpoint; return whether a listener wants to stop."""
@@ -141,7 +159,8 @@ class CheckpointSaverHook(SessionRunHook):
         _LOG.info("Saving checkpoints for %d into %s.", step, self._save_path)
         # A listener may want the file; training alone waits for nothing but a copy of the values.
         wait = {} if self._listeners else {"wait": False}
-        self._saver_of_graph().save(session, self._save_path, global_step=step, **wait)
+        self._saver_in_use = self._saver_of_graph()
+        self._saver_in_use.save(session, self._save_path, global_step=step, **wait)
         log = SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path=self._save_path)
         self._summary_writer.add_session_log(log, step)
         _LOG.info("Calling checkpoint listeners after saving checkpoint %d...", step)

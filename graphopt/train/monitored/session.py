@@ -98,7 +98,7 @@ class _MonitoredSession:
         """
         while True:
             try:
-                return self._live().run(fetches, feed_dict, options, run_metadata)
+                return (self._hooked or self._live()).run(fetches, feed_dict, options, run_metadata)
             except _INTERRUPTIONS as error:
                 self._recover(error)
             except Exception:
@@ -192,6 +192,21 @@ class _MonitoredSession:
         finally:
             if hooked is not None:
                 hooked.session.close()
+            self._wait_for_saves()
+
+    def _wait_for_saves(self) -> None:
+        """Let what hooks write behind the training's back be done, also where an error kept their `end` from being called.
+
+        Whoever comes next finds files that stay as they are. What goes wrong is logged: it must not hide the error that ended the session.
+        """
+        for hook in self._hooks:
+            # Hooks need not be subclasses of SessionRunHook.
+            wait = getattr(hook, "wait_for_saves", None)
+            try:
+                if wait is not None:
+                    wait()
+            except Exception as error:
+                _LOG.error("A checkpoint was not written: %s", error)
 
     def _live(self) -> HookedSession:
         if self._hooked is None:
@@ -208,8 +223,7 @@ class _MonitoredSession:
             try:
                 session = self._creator.create_session()
                 self._coordinator = Coordinator(clean_stop_exception_types=[])
-                for hook in self._hooks:
-                    hook.after_create_session(session, self._coordinator)
+                self._show_to_hooks(session)
             except _INTERRUPTIONS as error:
                 if not self._recovers:
                     raise
@@ -217,6 +231,16 @@ class _MonitoredSession:
             else:
                 self._hooked = HookedSession(session, self._hooks)
                 return
+
+    def _show_to_hooks(self, session: Session) -> None:
+        """Call the hooks' `after_create_session`; a session that one of them refuses is closed."""
+        try:
+            for hook in self._hooks:
+                hook.after_create_session(session, self._coordinator)
+        except BaseException:
+            session.close()
+            self._wait_for_saves()
+            raise
 
     def _recover(self, error: Exception) -> None:
         """Close a session whose connection is lost, so that a new one is made; or raise the error."""

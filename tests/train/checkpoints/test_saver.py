@@ -268,18 +268,6 @@ def test_the_list_may_be_set_and_recovered(tmp_path: Path, model: Any) -> None:
             wrong("m-1")
 
 
-def test_two_writers_are_noticed(tmp_path: Path, model: Any) -> None:
-    one, other = tf.train.Saver(), tf.train.Saver()
-    with initialized() as session:
-        one.save(session, tmp_path / "a", 1)
-        one.save(session, tmp_path / "a", 2)
-        other.save(session, tmp_path / "b", 1)
-        with pytest.warns(UserWarning, match=r"Somebody else writes checkpoints here too: .*checkpoint is not what this Saver wrote"):
-            one.save(session, tmp_path / "a", 3)
-        one.save(session, tmp_path / "a", 4)  # says it once
-    assert names(tmp_path) == ["a-1.npz", "a-2.npz", "a-3.npz", "a-4.npz", "b-1.npz", "checkpoint"]
-
-
 def test_what_killed_processes_left_is_removed(tmp_path: Path, model: Any) -> None:
     with initialized() as session:
         tf.train.Saver().save(session, tmp_path / "m", 1)
