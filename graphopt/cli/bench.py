@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphopt.cli.command import FINE, Command, CommandError, print_json, progress
-from graphopt.cli.explain import NoTrainingOp
+from graphopt.cli.explain import AFTER_DASHES, NoTrainingOp
 from graphopt.cli.scripts import add_run_options, run_settings
 from graphopt.cli.watching import TrainingRun, watch_script
 from graphopt.config import settings
@@ -205,4 +205,4 @@ def _print_result(result: dict[str, Any], arguments: argparse.Namespace) -> None
         print(f"    in Python: {step['op']}: {step['reason']}")
 
 
-BENCH = Command("bench", "time a training op", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)
+BENCH = Command("bench", "time a training op", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True, unknown_hint=AFTER_DASHES)

@@ -10,7 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.cli.command import FINE, FOUND, Command, CommandError, existing_folder, print_json, progress, size_text, table
+from graphopt.cli.command import (
+    FINE,
+    FOUND,
+    Command,
+    CommandError,
+    each_with_progress,
+    existing_folder,
+    print_json,
+    size_text,
+    table,
+    warnings_in_lines,
+)
+from graphopt.cli.parser import Parser
 from graphopt.errors import GraphOptError, OpError, first_line
 from graphopt.train.checkpoints.reader import CheckpointReader, load_checkpoint
 from graphopt.train.checkpoints.state_file import get_checkpoint_state
@@ -27,8 +39,8 @@ examples:
 exit code: 0; 1 when `diff` finds differences; 2 for wrong usage, or a checkpoint that can't be read."""
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+def _add_arguments(parser: Parser) -> None:
+    actions = parser.add_words("actions", "ACTION")
     listing = actions.add_parser("list", help="the checkpoints of a folder", description="List the checkpoints of a folder.")
     listing.add_argument("folder")
     listing.set_defaults(action=_list)
@@ -47,7 +59,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        code: int = arguments.action(arguments)
+        with warnings_in_lines():
+            code: int = arguments.action(arguments)
     except (OpError, GraphOptError) as error:
         raise CommandError(first_line(error)) from None
     return code
@@ -60,7 +73,8 @@ def _list(arguments: argparse.Namespace) -> int:
     folder = existing_folder(arguments.folder)
     state = get_checkpoint_state(str(folder))
     paths = [] if state is None else list(dict.fromkeys([*state.all_model_checkpoint_paths, state.model_checkpoint_path]))
-    found = [_described(path, is_newest=state is not None and path == state.model_checkpoint_path) for path in paths]
+    newest = None if state is None else state.model_checkpoint_path
+    found = [_described(path, is_newest=path == newest) for path in each_with_progress(paths, "checkpoint", "looking")]
     if arguments.json:
         print_json({"folder": str(folder), "checkpoints": found})
     elif not found:
@@ -154,12 +168,10 @@ def _diff(arguments: argparse.Namespace) -> int:
 def _differences(first: CheckpointReader, second: CheckpointReader, tolerance: float) -> list[dict[str, Any]]:
     shared = sorted(set(first.variables) & set(second.variables))
     found = []
-    with progress(len(shared), "variable", "comparing") as bar:
-        for name in shared:
-            difference = _difference(first, second, name, tolerance)
-            bar.update()
-            if difference:
-                found.append({"name": name, **difference})
+    for name in each_with_progress(shared, "variable", "comparing"):
+        difference = _difference(first, second, name, tolerance)
+        if difference:
+            found.append({"name": name, **difference})
     return found
 
 

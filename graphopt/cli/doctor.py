@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from graphopt.cli.command import FINE, FOUND, Command, CommandError, print_json
-from graphopt.cli.explain import add_script_arguments, look_at_training_ops
+from graphopt.cli.command import FINE, FOUND, Command, CommandError, each_with_progress, print_json, warnings_in_lines
+from graphopt.cli.explain import AFTER_DASHES, add_script_arguments, look_at_training_ops
 from graphopt.cli.watching import TrainingRun
 from graphopt.errors import GraphOptError, OpError, first_line
 from graphopt.inspection.doctor import Diagnosis, doctor
-from graphopt.inspection.doctoring import RULES
+from graphopt.inspection.doctoring import RULES, CheckpointValues, numbers_of
 from graphopt.train.checkpoints.reader import load_checkpoint
 
 _DESCRIPTION = """Run a TensorFlow 1 script until it is about to run a training op, and look for faults in each training op it recorded:
@@ -49,17 +49,27 @@ def _run(arguments: argparse.Namespace) -> int:
     return FOUND if any(len(found) for _, found in looks) else FINE
 
 
-def _values(path: str) -> dict[str, Any]:
-    """Return the values of a checkpoint by name.
+def _values(path: str) -> CheckpointValues:
+    """Return the numbers of a checkpoint.
 
     Raises:
       CommandError: when it can't be read.
     """
     try:
-        reader = load_checkpoint(path)
-        return {name: reader.get_tensor(name) for name in reader.variables}
+        with warnings_in_lines():
+            reader = load_checkpoint(path)
+            names = each_with_progress(reader.variables, "variable", "reading the checkpoint")
+            return numbers_of(str(reader.path), {name: reader.get_tensor(name) for name in names}, reader.manifest or {})
     except (OpError, GraphOptError) as error:
         raise CommandError(first_line(error)) from None  # message from: the checkpoint's reader
 
 
-DOCTOR = Command("doctor", "look for faults in a script's training ops", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)
+DOCTOR = Command(
+    "doctor",
+    "look for faults in a script's training ops",
+    _DESCRIPTION,
+    _add_arguments,
+    _run,
+    splits_at_dashes=True,
+    unknown_hint=AFTER_DASHES,
+)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from graphopt.cli.command import FINE, FOUND, Command, CommandError, print_json, write_text
+from graphopt.cli.command import FINE, FOUND, Command, CommandError, check_writable, each_with_progress, print_json, write_text
 from graphopt.cli.scripts import add_run_options, run_settings
 from graphopt.cli.watching import TrainingRun, Watch, training_ops, watch_script
 from graphopt.inspection.explain import explain
@@ -58,7 +58,7 @@ def look_at_training_ops(arguments: argparse.Namespace, look: Callable[[Any, Any
     def at_run(run: TrainingRun) -> None:
         # Now, while the session is open and holds the values.
         ops = training_ops(run.session.graph)
-        looks.extend(look(op, run) for op in ops)
+        looks.extend(look(op, run) for op in each_with_progress(ops, "training op", "looking"))
 
     with run_settings(arguments):
         watch, code = watch_script(
@@ -78,7 +78,7 @@ class NoTrainingOp(CommandError):
 
 
 def _at_end(watch: Watch, look: Callable[[Any, Any], Any]) -> list[Any]:
-    return [look(op, None) for op in watch.training_ops()]
+    return [look(op, None) for op in each_with_progress(watch.training_ops(), "training op", "looking")]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +88,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    for path in filter(None, (getattr(arguments, form) for form in _FORMS)):
+        check_writable(path)
     found, code = look_at_training_ops(arguments, _explained)
     if code != FINE:
         return code
@@ -114,4 +116,14 @@ def _in_form(found: Any, form: str, method: str) -> str:
     return text
 
 
-EXPLAIN = Command("explain", "say what a script's training ops do", _DESCRIPTION, _add_arguments, _run, splits_at_dashes=True)
+AFTER_DASHES = "the script's own options stand after --."
+
+EXPLAIN = Command(
+    "explain",
+    "say what a script's training ops do",
+    _DESCRIPTION,
+    _add_arguments,
+    _run,
+    splits_at_dashes=True,
+    unknown_hint=AFTER_DASHES,
+)

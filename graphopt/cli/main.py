@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import difflib
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import NoReturn
 
 from graphopt.cli.bench import BENCH
 from graphopt.cli.checkpoint import CHECKPOINT
-from graphopt.cli.command import FINE, INTERRUPTED, WRONG_USAGE, Command, CommandError
+from graphopt.cli.command import FINE, INTERRUPTED, UNREAD, WRONG_USAGE, Command, CommandError
 from graphopt.cli.doctor import DOCTOR
 from graphopt.cli.explain import EXPLAIN
+from graphopt.cli.parser import Parser
 from graphopt.cli.report import REPORT
 from graphopt.cli.run import RUN
 
@@ -24,16 +25,11 @@ _EPILOG = """examples:
   graphopt explain train.py                   say what its training op does
   graphopt bench --network 784-256-128-10     time a training op of this machine
 
-exit codes: 0 fine; 1 findings or differences; 2 wrong usage; `run` gives the script's own
+exit codes: 0 fine; 1 findings or differences, or a script that raises; 2 wrong usage; 130 interrupted (Ctrl-C);
+141 when nobody reads the output any more (| head). `run` gives the script's own.
 `graphopt COMMAND --help` tells more."""
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the mistake; `main` prints it."""
-        raise CommandError(f"{message} ({self.prog} --help tells more)")
+_SIGNALS = " 130 when it is interrupted (Ctrl-C),\n141 when nobody reads the output any more (| head)."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: what stands after `graphopt`; by default those of this process.
 
     Returns:
-      The exit code: 0 when all is fine, 1 for findings or differences, 2 for wrong usage; `run` gives the script's.
+      The exit code: 0 when all is fine, 1 for findings or differences, 2 for wrong usage, 130 when it was interrupted, 141 when nobody
+      reads the output any more; `run` gives the script's.
 
     Example:
       >>> from graphopt.cli import main
@@ -53,17 +50,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        code = _run(given)
+        _flush()
+        return code
     except CommandError as error:
-        print(f"graphopt: {error}", file=sys.stderr)
+        _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("graphopt: interrupted", file=sys.stderr)
+        _say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; a second error at exit would say nothing new.
-        sys.stdout = None
-        return FINE
+        _let_go()
+        return UNREAD
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"graphopt: {message}", file=sys.stderr)
+
+
+def _flush() -> None:
+    """Write what was printed, so that it can still fail here.
+
+    Raises:
+      CommandError: when it can't be written. BrokenPipeError: when nobody reads it.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _let_go()
+        raise CommandError(f"the output can't be written: {error.strerror}.") from None
+
+
+def _let_go() -> None:
+    """Leave what could not be printed unprinted: Python would try once more at its end, and say that it failed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere, stream.fileno())
+            finally:
+                os.close(nowhere)
 
 
 def _run(given: list[str]) -> int:
@@ -74,12 +106,8 @@ def _run(given: list[str]) -> int:
     if given[0] in ("--version", "version"):
         print(f"graphopt {_version()}")
         return FINE
-    names = [command.name for command in COMMANDS]
-    if given[0] not in names and not given[0].startswith("-"):
-        near = difflib.get_close_matches(given[0], names, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names)}."
-        raise CommandError(f"unknown command '{given[0]}': {hint}")
     given, rest = _split(given)
+    parser.check_words(given)
     try:
         read = parser.parse_args(given, argparse.Namespace(arguments=rest))
     except SystemExit as stop:  # after --help
@@ -106,16 +134,17 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_words("commands", "COMMAND")
     for command in COMMANDS:
         own = commands.add_parser(
             command.name,
             help=command.help,
-            description=command.description,
+            description=command.description + _SIGNALS,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         own.set_defaults(command=command)
+        own.unknown_hint = command.unknown_hint
         command.add_arguments(own)
     return parser
 

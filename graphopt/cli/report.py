@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from graphopt.cli.command import FINE, Command, CommandError, existing_folder, print_json, write_text
+from graphopt.cli.command import FINE, Command, CommandError, check_writable, existing_folder, print_json, progress, write_text
 from graphopt.errors import GraphOptError, OpError, first_line
 from graphopt.inspection.report import read_report_data, report
 from graphopt.summary import read
@@ -17,8 +17,10 @@ event files of a folder and those below it. It opens in any browser, without a s
 
 examples:
   graphopt report logs -o report.html
+  graphopt report logs --title "first try" --json
 
-exit code: 0; 2 when there is no such folder, or the page can't be written."""
+exit code: 0, with warnings on standard error about files that are broken and were read up to the break; 2 when there is no such folder,
+nothing in it to show, or the page can't be written."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +32,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     folder = existing_folder(arguments.logdir)
+    check_writable(arguments.output)
     page, troubles = _page(folder, arguments.title or folder.resolve().name)
     write_text(arguments.output, page)
     for trouble in troubles:
@@ -50,7 +53,8 @@ def _page(folder: Path, title: str) -> tuple[str, list[str]]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            log, training = read(folder), read_report_data(folder)
+            with progress(None, "B", "reading the log", unit_scale=True) as bar:
+                log, training = read(folder, on_progress=bar.tell), read_report_data(folder)
         troubles = [str(warning.message) for warning in caught]
         return report(log, title=title, training=training, warnings=troubles), troubles
     except (OpError, GraphOptError) as error:

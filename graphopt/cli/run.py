@@ -17,7 +17,7 @@ examples:
   graphopt run train.py --steps 100 --logdir logs
   graphopt run --backend numpy --threads 1 train.py
 
-exit code: the script's own; 1 when it raises, 2 when there is no such script."""
+exit code: the script's own; 1 when it raises, 2 when there is no such script, and for wrong usage."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,4 +31,6 @@ def _run(arguments: argparse.Namespace) -> int:
         return run_script(arguments.script, arguments.arguments, full_traceback=arguments.full_traceback)
 
 
-RUN = Command("run", "run a TensorFlow 1 script", _DESCRIPTION, _add_arguments, _run)
+_AFTER_THE_SCRIPT = "the script's own options stand after the script."
+
+RUN = Command("run", "run a TensorFlow 1 script", _DESCRIPTION, _add_arguments, _run, unknown_hint=_AFTER_THE_SCRIPT)

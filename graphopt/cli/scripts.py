@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import select
 import sys
 import traceback
 from collections.abc import Iterator
@@ -77,16 +78,19 @@ def run_script(script: str, arguments: list[str], *, full_traceback: bool = Fals
       script: its path. arguments: its command line. full_traceback: show graphopt's lines when it fails.
 
     Returns:
-      Its exit code; 1 when it raised (its traceback is on standard error).
+      Its exit code; 1 when it raised (its traceback is on standard error), 130 when it was interrupted.
 
     Raises:
       CommandError: when there is no such file, or TensorFlow itself is imported already.
+      BrokenPipeError: when nobody reads what it prints.
     """
     path = existing_file(script)
     source = _source(path)
+    # As Python does: the script may change the folder, and `__file__` and tracebacks hold.
+    whole = os.path.abspath(path)
     try:
-        with _as_main(path, arguments) as module, standing_in():
-            exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)
+        with _as_main(script, whole, arguments) as module, standing_in():
+            exec(compile(source, whole, "exec", dont_inherit=True), module.__dict__)
     except GraphStateError as error:
         if "install_as_tensorflow" not in str(error):
             return _failed(error, full_traceback)
@@ -94,11 +98,28 @@ def run_script(script: str, arguments: list[str], *, full_traceback: bool = Fals
     except SystemExit as stop:
         return _exit_code(stop)
     except KeyboardInterrupt as interrupt:
-        _failed(interrupt, full_traceback)
-        return INTERRUPTED
+        return _interrupted(interrupt, whole, full_traceback)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and is_unread():
+            raise
         return _failed(error, full_traceback)
     return FINE
+
+
+def is_unread() -> bool:
+    """Return whether nobody reads standard output or standard error any more: a pipe whose other end is closed."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+            poll = select.poll()
+            poll.register(stream.fileno(), select.POLLOUT)
+            if any(event & select.POLLERR for _, event in poll.poll(0)):
+                return True
+        except BrokenPipeError:
+            return True
+        except (AttributeError, OSError, ValueError):  # no such stream, or not one of the system's; no `poll` here
+            continue
+    return False
 
 
 def _source(path: Path) -> bytes:
@@ -109,15 +130,15 @@ def _source(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _as_main(path: Path, arguments: list[str]) -> Iterator[ModuleType]:
+def _as_main(script: str, path: str, arguments: list[str]) -> Iterator[ModuleType]:
     """Make a module `__main__` for the script, with its folder first on the path of imports and its command line in `sys.argv`."""
     module = ModuleType("__main__")
-    module.__file__ = str(path)
+    module.__file__ = path
     module.__dict__["__builtins__"] = __builtins__
     before = sys.modules.get("__main__"), sys.argv, list(sys.path)
     sys.modules["__main__"] = module
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(path.resolve().parent))
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     try:
         yield module
     finally:
@@ -146,6 +167,18 @@ def _failed(error: BaseException, full_traceback: bool) -> int:
     return FOUND
 
 
+def _interrupted(interrupt: KeyboardInterrupt, script: str, full_traceback: bool) -> int:
+    """Say in one line where the script was when it was interrupted; with its traceback when all lines are wanted."""
+    if full_traceback:
+        _failed(interrupt, full_traceback)
+        return INTERRUPTED
+    sys.stdout.flush()
+    frames = [frame for frame in traceback.extract_tb(interrupt.__traceback__) if frame.filename == script]
+    at = f" at {script}:{frames[-1].lineno}" if frames else ""
+    print(f"graphopt: interrupted{at}", file=sys.stderr)
+    return INTERRUPTED
+
+
 def _hide_frames(report: traceback.TracebackException | None) -> None:
     while report is not None:
         shown = [frame for frame in report.stack if not frame.filename.startswith(_HIDDEN)]
@@ -155,8 +188,50 @@ def _hide_frames(report: traceback.TracebackException | None) -> None:
 
 
 @contextlib.contextmanager
-def output_to_stderr() -> Iterator[Any]:
-    """Send what a script prints to standard error, so that standard output holds the answer alone."""
+def output_to_stderr(bar: Any = None) -> Iterator[Any]:
+    """Send what a script prints to standard error, so that standard output holds the answer alone.
+
+    Args:
+      bar: a bar that is shown there; what is printed then comes above it.
+    """
     sys.stdout.flush()
-    with contextlib.redirect_stdout(sys.stderr or io.StringIO()) as target:
-        yield target
+    stream: Any = sys.stderr or io.StringIO()
+    above = stream if bar is None or bar.disable else AboveBar(stream, bar)
+    with contextlib.redirect_stdout(above) as target:
+        try:
+            yield target
+        finally:
+            target.flush()
+
+
+class AboveBar(io.TextIOBase):
+    """Writes whole lines to a terminal above a bar; before the bar is shown, and after, as they come."""
+
+    def __init__(self, stream: Any, bar: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self._bar = bar
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Write text; the last line when it is whole, or when `flush` asks for it and there is no bar."""
+        whole, newline, rest = (self._begun + text).rpartition("\n")
+        self._begun = rest
+        if newline:
+            if self._bar.is_shown:
+                self._bar.clear()
+            self._stream.write(whole + newline)
+            if self._bar.is_shown:
+                self._bar.refresh()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what there is."""
+        if self._begun and not self._bar.is_shown:
+            self._stream.write(self._begun)
+            self._begun = ""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Return True: there is a bar in terminals only."""
+        return True

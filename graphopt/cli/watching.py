@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from graphopt.cli.command import progress
 from graphopt.cli.scripts import output_to_stderr, run_script
 from graphopt.compiler.needed import needed_operations
 from graphopt.graph.collections import GraphKeys
@@ -51,13 +52,15 @@ class Watch:
     Args:
       steps: how many runs of training ops the script makes before it is stopped; None for all.
       at_run: called with each run when the script would make one more; then the script is stopped.
+      bar: what counts the runs.
     """
 
-    def __init__(self, steps: int | None, at_run: Callable[[TrainingRun], None]) -> None:
+    def __init__(self, steps: int | None, at_run: Callable[[TrainingRun], None], bar: Any) -> None:
         self.graphs: list[Graph] = [get_default_graph()]
         self.stopped = False
         self._steps = steps
         self._at_run = at_run
+        self._bar = bar
         self._made = 0
         self._known_feeds: dict[Any, Any] = {}
         self._cache: dict[Any, list[Any]] = {}
@@ -68,14 +71,19 @@ class Watch:
 
     def before_run(self, session: Session, fetches: Any, feeds: Any) -> None:
         """Count a run, or stop the script."""
-        if self.stopped or self._steps is None:
+        if self.stopped or (self._steps is None and self._bar.disable):
             return
         found = self._needed(session, fetches)
+        if self._steps is None:
+            self._bar.update(bool(found))
+            return
         self._known_feeds.update(dict.fromkeys(found, feeds))
         if found and self._made >= self._steps:
             self.stopped = True
+            self._bar.close()
             self._at_run(TrainingRun(session, found, fetches, feeds, self._known_feeds))
             raise Stopped
+        self._bar.update(bool(found))
         self._made += bool(found)
 
     def _needed(self, session: Session, fetches: Any) -> list[Any]:
@@ -100,12 +108,13 @@ def watch_script(
     Returns:
       The watch, and the script's exit code (0 when it was stopped).
     """
-    watch = Watch(steps, at_run)
-    with _watching(watch), output_to_stderr():
-        try:
-            code = run_script(script, arguments, full_traceback=full_traceback)
-        except Stopped:
-            code = 0
+    with progress(steps, "run", "running the script") as bar:
+        watch = Watch(steps, at_run, bar)
+        with _watching(watch), output_to_stderr(bar):
+            try:
+                code = run_script(script, arguments, full_traceback=full_traceback)
+            except Stopped:
+                code = 0
     return watch, code
 
 

@@ -9,11 +9,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from graphopt.errors import ArgumentError, FailedPreconditionError, PermissionDeniedError, user_location
+from graphopt.errors import ArgumentError, ArgumentTypeError, NotFoundError, user_location
 from graphopt.inspection.doctor import doctor
 from graphopt.inspection.explain import explain
 from graphopt.inspection.reporting.log import Log, contents_of
 from graphopt.inspection.reporting.page import page
+from graphopt.system_errors import failing_as, to_path, write_whole
 
 # The file beside the event files.
 REPORT_DATA = "graphopt_report.json"
@@ -40,6 +41,9 @@ def report(
     Returns:
       The page.
 
+    Raises:
+      TypeError: when `log` is a path, or anything else but a log.
+
     Example:
       >>> with tf.summary.FileWriter("logs/first") as writer:
       ...     for step in range(100):
@@ -49,6 +53,8 @@ def report(
       >>> page[:15], "http://" in page.replace("http://www.w3.org/2000/svg", "")
       ('<!doctype html>', False)
     """
+    if not hasattr(log, "runs"):
+        raise ArgumentTypeError(f"report takes a log, as graphopt.summary.read(logdir) gives it, got {log!r} of {type(log)}.")
     return page(contents_of(log, dict(training or {}), list(warnings)), title)
 
 
@@ -63,7 +69,8 @@ def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = 
       The file.
 
     Raises:
-      ValueError: for anything but a training op. PermissionDeniedError, FailedPreconditionError: when the file can't be written.
+      ValueError: for anything but a training op. TypeError: when `logdir` is no path.
+      PermissionDeniedError, FailedPreconditionError, ResourceExhaustedError: when the file can't be written, with its path.
 
     Example:
       >>> w = tf.Variable(1.0, name="w")
@@ -73,16 +80,12 @@ def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = 
       'graphopt_report.json'
     """
     found = {"explanation": explain(train_op, session=session).to_dict(), "diagnosis": doctor(train_op, session=session).to_dict()}
-    path = Path(logdir) / REPORT_DATA
-    try:
+    path = to_path(logdir, "A log directory") / REPORT_DATA
+    content = json.dumps(_finite(found), indent=1, default=str).encode()
+    with failing_as(f"The log directory '{path.parent}' can't be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own first: whoever makes a report meanwhile finds the old file or the new one, whole.
-        unfinished = path.with_suffix(".json.new")
-        unfinished.write_text(json.dumps(_finite(found), indent=1, default=str), encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        kind = PermissionDeniedError if isinstance(error, PermissionError) else FailedPreconditionError
-        raise kind(None, None, f"The report data '{path}' can't be written: {error.strerror}.\n  at {user_location()}") from None
+    # Whoever makes a report meanwhile finds the old file or the new one, whole.
+    write_whole(path, lambda file: file.write(content))
     return path
 
 
@@ -102,18 +105,24 @@ def read_report_data(logdir: str | PathLike[str]) -> dict[str, dict[str, Any]]:
       logdir: the directory.
 
     Returns:
-      By the name of the run, "." for the directory itself: its `explanation` and `diagnosis`, as plain dicts.
+      By the name of the run, "." for the directory itself: its `explanation` and `diagnosis`, as plain dicts. Nothing where none were
+      written.
 
     Raises:
-      ValueError: when a file is broken, with its path.
+      NotFoundError: when there is no such directory. ValueError: when a file is broken, with its path. TypeError: when `logdir` is no path.
+      PermissionDeniedError, FailedPreconditionError, UnknownError: when a file can't be read, with its path.
     """
-    top = Path(logdir)
+    top = to_path(logdir, "A log directory")
+    if not top.exists():
+        raise NotFoundError(None, None, f"There is no log directory '{top}'.\n  at {user_location()}")
     return {path.parent.relative_to(top).as_posix(): _read(path) for path in sorted(top.rglob(REPORT_DATA))}
 
 
 def _read(path: Path) -> dict[str, Any]:
+    with failing_as(f"The report data '{path}' can't be read"):
+        content = path.read_bytes()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(content)
     except ValueError as error:
         raise ArgumentError(f"'{path}' holds no report data: {error}.") from None
     if not isinstance(found, dict):

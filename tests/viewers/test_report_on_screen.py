@@ -65,6 +65,9 @@ def test_curves_and_ridges_are_drawn(page: Path, shown: Browser | None) -> None:
     assert min(lengths) > 100
     shown.run("document.querySelector('#histograms').scrollIntoView()")
     shown.wait_for("return document.querySelectorAll('#histograms path.ridge').length > 10", what="histograms")
+    # No ridge stands above its plot, over the heading: not those of many steps, and not those of few.
+    top = "Math.min(...[...document.querySelectorAll('#histograms path.ridge')].map(path => path.getBBox().y))"
+    assert shown.run(f"document.querySelectorAll('#histograms figure').forEach(f => f.scrollIntoView()); return {top}") >= 0
     ridge = "document.querySelector('#histograms figure')"
     shown.run(f"{ridge}.querySelector('.plot').focus()")
     shown.press("down", "down")
@@ -73,6 +76,25 @@ def test_curves_and_ridges_are_drawn(page: Path, shown: Browser | None) -> None:
     assert shown.run("return [...document.querySelectorAll('#pictures img')].every(picture => picture.naturalWidth === 8)")
     assert shown.run("return document.querySelectorAll('#pipeline li').length") >= 6
     assert shown.console() == []
+
+
+def test_the_loss_is_the_first_chart(page: Path, shown: Browser | None) -> None:
+    figures = re.findall(r'<figure [^>]*data-tag="([^"]*)"', page.read_text(encoding="utf-8"))
+    assert figures[0] == "OptimizeLoss/loss"
+    if shown is not None:
+        assert shown.run("return document.querySelector('#curves figure').dataset.tag") == "OptimizeLoss/loss"
+
+
+def test_on_a_telephone_nothing_stands_out_at_the_side(shown: Browser | None, page: Path) -> None:
+    if shown is None:
+        assert "max-width: 700px" in page.read_text(encoding="utf-8")
+        return
+    shown.resize(420, 900)
+    try:
+        shown.wait_for("return innerWidth < 500", what="the smaller window")
+        assert shown.run("return document.documentElement.scrollWidth - innerWidth") <= 0
+    finally:
+        shown.resize(1400, 1000)
 
 
 def test_hover_and_keyboard_tell_the_values(page: Path, shown: Browser | None) -> None:

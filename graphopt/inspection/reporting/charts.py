@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.inspection.reporting.log import Array, Contents, Curve
+from graphopt.inspection.reporting.log import Array, Contents, Curve, is_loss
 from graphopt.inspection.reporting.markup import element, number, tag_name
 from graphopt.inspection.reporting.thinning import Ridges, ThinCurve, points_for, quantile, ridges, rows_for, thin
 
@@ -58,16 +58,18 @@ def _short(values: Array) -> list[float | None]:
 
 
 def groups_of(tags: Sequence[str]) -> dict[str, list[int]]:
-    """Return the numbers of tags by what stands before the first slash; those without one come first.
+    """Return the numbers of tags by what stands before the first slash: what has a loss comes first, and then those without a slash.
 
     >>> groups_of(["loss", "gradients/w10", "gradients/w9"])
     {'': [0], 'gradients': [2, 1]}
+    >>> groups_of(["conv/zeros", "train/accuracy", "train/loss"])
+    {'train': [2, 1], 'conv': [0]}
     """
     groups: dict[str, list[int]] = {}
-    for i in sorted(range(len(tags)), key=lambda i: _natural(tags[i])):
+    for i in sorted(range(len(tags)), key=lambda i: (not is_loss(tags[i]), _natural(tags[i]))):
         group = tags[i].partition("/")[0] if "/" in tags[i] else ""
         groups.setdefault(group, []).append(i)
-    return dict(sorted(groups.items(), key=lambda item: _natural(item[0])))
+    return dict(sorted(groups.items(), key=lambda item: (not is_loss(tags[item[1][0]]), _natural(item[0]))))
 
 
 def _natural(text: str) -> list[Any]:

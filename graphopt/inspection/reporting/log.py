@@ -116,6 +116,16 @@ def contents_of(log: Log, training: Mapping[str, Mapping[str, Any]], warnings: S
     )
 
 
+def is_loss(tag: str) -> bool:
+    """Return whether a tag names a loss: its last part is so called, whatever number it got.
+
+    >>> is_loss("OptimizeLoss/loss"), is_loss("loss_1"), is_loss("loss_scale")
+    (True, True, False)
+    """
+    name, _, number = tag.rpartition("/")[2].partition("_")
+    return name == "loss" and (not number or number.isdigit())
+
+
 def _curve(run: int, tag: str, series: Any) -> Curve:
     steps, times = np.asarray(series.steps, np.int64), np.asarray(series.wall_times, np.float64)
     return Curve(run, tag, steps, times, np.asarray(series.values, np.float64))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphopt.inspection.reporting.charts import chart_data, curve_figures, final_values, histogram_data, histogram_figures, start_of
-from graphopt.inspection.reporting.log import Contents
+from graphopt.inspection.reporting.log import Contents, is_loss
 from graphopt.inspection.reporting.markup import duration, element, number, script_data
 from graphopt.inspection.reporting.media import pictures, sounds, texts
 from graphopt.inspection.reporting.script import SCRIPT
@@ -104,7 +104,7 @@ def _tiles(contents: Contents) -> str:
         tiles.append((duration(max(ends) - start), "from the first to the last value"))
         tiles.append((f"{sum(len(curve.steps) for curve in curves):,}", "values"))
         tiles.append((time.strftime("%Y-%m-%d %H:%M", time.localtime(start)), "started"))
-    losses = contents.curves.get("loss", [])
+    losses = [curve for tag, group in contents.curves.items() if is_loss(tag) for curve in group]
     if len(losses) == 1 and np.isfinite(losses[0].values[-1]):
         tiles.insert(1, (number(losses[0].values[-1]), "last loss"))
     return element("ul", [element("li", [element("b", value), element("span", name)]) for value, name in tiles], class_="tiles")

@@ -225,9 +225,11 @@ class RidgePlot {
     this.isStale = false;
     const {rows, low, high, run} = this.content, last = rows.length - 1;
     const width = Math.max(this.plot.clientWidth, 220), height = this.figure.classList.contains('wide') ? 440 : 260;
-    this.top = last ? 62 : 130;
+    // The highest ridge reaches up to the line of words at the top: few rows are far apart and high, many are at least 46 high.
+    const room = height - BOTTOM - 18, lift = last ? Math.max(46, room * 2.5 / (last + 2.5)) : room - 2;
+    this.top = last ? lift + 18 : 130;
     this.gap = last ? (height - BOTTOM - this.top) / last : 1;
-    const floor = i => last ? this.top + i * this.gap : height - BOTTOM, lift = last ? Math.max(46, this.gap * 2.5) : height - BOTTOM - 20;
+    const floor = i => last ? this.top + i * this.gap : height - BOTTOM;
     const left = 10, right = 60, bins = rows[0].counts.length, X = i => left + (i + 0.5) / bins * (width - left - right);
     const svg = make('svg', {viewBox: `0 0 ${width} ${height}`, height, role: 'img', 'aria-label': this.content.label});
     for (const at of ticks(low, high, width / 95)) {

@@ -103,5 +103,6 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0; max-height:
 .read { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 footer { color: var(--soft); font-size: 12.5px; padding-top: 30px; padding-bottom: 40px; }
 @media print { .bar, nav, figure > button { display: none; } body { background: #fff; } figure { break-inside: avoid; } }
-@media (max-width: 700px) { main, header, footer { padding-left: 12px; padding-right: 12px; } .bar { position: static; } }
+@media (max-width: 700px) { main, header, footer { padding-left: 12px; padding-right: 12px; } .bar { position: static; }
+  ol.pipeline > li:not(:last-child)::after { content: none; } }
 """

@@ -70,7 +70,7 @@ def _variables(rows: Sequence[Mapping[str, Any]]) -> str:
     head = element("tr", [element("th", {"made_at": "made at"}.get(name, name), scope="col") for name in columns])
     body = [element("tr", [_cell(name, row.get(name, "")) for name in columns]) for row in rows]
     table = element("table", [element("thead", [head]), element("tbody", body)])
-    scroll = element("div", [table], class_="scroll", tabindex="0", role="region", aria_label="table of variables")
+    scroll = element("div", [table], class_="scroll card", tabindex="0", role="region", aria_label="table of variables")
     return element("details", [element("summary", f"{len(rows)} variable{'s' * (len(rows) != 1)}"), scroll])
 
 
@@ -105,7 +105,8 @@ def hyper_parameters(runs: Sequence[str], hparams: Sequence[Mapping[str, Any]]) 
     if not names:
         return ""
     chosen = [i for i, found in enumerate(hparams) if found]
-    head = element("tr", [element("th", "hyper-parameter", scope="col"), *[element("th", runs[i], scope="col") for i in chosen]])
+    heads = ["hyper-parameter", *[runs[i] if len(runs) > 1 else "value" for i in chosen]]
+    head = element("tr", [element("th", text, scope="col") for text in heads])
     rows = []
     for name in names:
         values = [plain(hparams[i][name]) if name in hparams[i] else "-" for i in chosen]

@@ -67,6 +67,15 @@ def test_show(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "[1 1 1 1]\n"
 
 
+def test_warnings_are_lines_of_the_command(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in logs.glob("model-2*"):
+        file.unlink()
+    assert main(["checkpoint", "show", str(logs)]) == 0
+    captured = capsys.readouterr()
+    assert "model-1" in captured.out
+    assert captured.err.startswith("graphopt: ") and "model-2" in captured.err and captured.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", [["show"], ["diff", "x"]])
 def test_no_checkpoint(logs: Path, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["checkpoint", *command, str(logs / "model-7")]) == 2
@@ -127,7 +136,7 @@ def test_report_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     with tf.summary.FileWriter(str(tmp_path)) as writer:
         writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="a", simple_value=1.0)]), 1)
     assert main(["report", str(tmp_path), "-o", str(tmp_path / "no" / "page.html")]) == 2
-    assert "page.html can't be written: No such file or directory." in capsys.readouterr().err
+    assert "page.html can't be written: there is no folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

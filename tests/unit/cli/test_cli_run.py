@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from graphopt.cli import main
-from graphopt.cli.main import COMMANDS
 from graphopt.tf1 import stand_in
 
 ROOT = Path(__file__).parents[3]
@@ -22,47 +21,6 @@ def write(tmp_path: Path, text: str, name: str = "script.py") -> str:
 
 
 # --- usage -----------------------------------------------------------------------------------------------------------------
-
-
-def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    text = capsys.readouterr().out
-    assert all(command.name in text for command in COMMANDS)
-    assert "examples:" in text and "exit codes:" in text
-    assert main([]) == 2
-
-
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([command, "--help"]) == 0
-    text = capsys.readouterr().out
-    assert "examples:" in text and "exit code:" in text and f"graphopt {command}" in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["explian", "x.py"], "unknown command 'explian': did you mean 'explain'?"),
-        (["fly"], "unknown command 'fly': there are: run, explain, doctor, report, checkpoint, bench."),
-        (["run"], "the following arguments are required: script"),
-        (["run", "--backend", "gpu", "x.py"], "invalid choice: 'gpu'"),
-        (["run", "--threads", "two", "x.py"], "a whole number is needed, not 'two'"),
-        (["explain", "x.py", "--steps", "few"], "a whole number or 'all' is needed, not 'few'"),
-        (["bench", "--network", "10"], "sizes such as 784-256-128-10 are needed, not '10'"),
-        (["bench", "--steps", "0"], "a positive whole number is needed, not '0'"),
-        (["--nonsense"], "graphopt --help tells more"),
-        (["checkpoint"], "the following arguments are required: ACTION"),
-        (["run", "no_such_file.py"], "there is no file no_such_file.py."),
-        (["explain", "no_such_file.py"], "there is no file no_such_file.py."),
-        (["run", "."], ". is a folder, a file is needed."),
-    ],
-)
-def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    captured = capsys.readouterr()
-    assert message in captured.err
-    assert captured.err.startswith("graphopt: ") and captured.err.count("\n") == 1
-    assert captured.out == ""
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +59,7 @@ def test_the_world_of_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ("import sys; sys.exit(0)", 0, ""),
         ("import sys; sys.exit(7)", 7, ""),
         ("import sys; sys.exit('no data')", 1, "no data\n"),
-        ("raise KeyboardInterrupt", 130, "KeyboardInterrupt"),
+        ("\nraise KeyboardInterrupt", 130, "script.py:2\n"),
     ],
 )
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, code: int, error: str) -> None:
@@ -167,7 +125,28 @@ def test_as_a_module(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (3, "1.15.0\n", "")
 
 
-def test_output_that_nobody_reads(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m graphopt bench --network 4-3-2 --steps 1 --backend numpy --json | true"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    assert "Traceback" not in result.stderr
+def test_file_and_command_line_are_as_python_gives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "train.py"
+    script.write_text("import os, sys\nprint(__file__, sys.argv)\nos.chdir('/')\nprint(__file__)\nfail()\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "scripts/train.py", "a", "--b"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{script} ['scripts/train.py', 'a', '--b']\n{script}\n"
+    # The lines of the script are found although it went to another folder.
+    assert f'File "{script}", line 5, in <module>\n    fail()' in captured.err
+
+
+def test_a_pipe_of_the_script_that_breaks_is_its_own_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", write(tmp_path, "raise BrokenPipeError(32, 'mine')")]) == 1
+    assert "BrokenPipeError: [Errno 32] mine" in capsys.readouterr().err
+
+
+def test_interrupted_with_the_whole_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, "raise KeyboardInterrupt")
+    assert main(["run", script]) == 130
+    assert capsys.readouterr().err == f"graphopt: interrupted at {script}:1\n"
+    assert main(["run", "--full-traceback", script]) == 130
+    assert "Traceback" in capsys.readouterr().err

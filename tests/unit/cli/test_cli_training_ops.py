@@ -121,7 +121,7 @@ def test_forms_in_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     assert (tmp_path / "page.html").read_text() == "<p>explained</p>"
     assert capsys.readouterr().out == ""
     assert main(["explain", script, "--html", str(tmp_path / "no" / "page.html")]) == 2
-    assert "page.html can't be written: No such file or directory." in capsys.readouterr().err
+    assert "page.html can't be written: there is no folder" in capsys.readouterr().err
     assert main(["explain", script, "--markdown", str(tmp_path / "page.md")]) == 2
     assert "this version of graphopt can't write an explanation as markdown." in capsys.readouterr().err
 
