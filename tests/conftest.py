@@ -3,7 +3,10 @@
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 import graphopt as tf
 
@@ -15,28 +18,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LATE_NAMESPACES = (tf.contrib.opt, tf.keras.optimizers, tf.optimizers)
 
 
-# What a test must not leave out, because something isn't installed: "screen", "packages", or both with a comma.
+# What a test must not leave out because something isn't installed: "screen", "packages", or both with a comma between them.
 REQUIRED = frozenset(os.environ.get("GRAPHOPT_REQUIRED", "").split(","))
 
 
-def pytest_runtest_logreport(report: Any) -> None:
-    """Let a test fail that left out what is required of it."""
-    if report.when == "call" and report.passed:
-        missing = [f"not {what}" for kind, what in left_out(report) if kind in REQUIRED]
-        if missing:
-            report.outcome, report.longrepr = "failed", "; ".join(missing)
+@pytest.fixture
+def leave_out(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
+    """Note what a test does not look at; it is said at the end of all tests. Where it is required, the test fails."""
+
+    def note(kind: str, what: str) -> None:
+        if kind in REQUIRED:
+            pytest.fail(f"not {what}; GRAPHOPT_REQUIRED asks for it", pytrace=False)
+        record_property("left_out", what)
+
+    return note
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what tests that passed have not looked at."""
     reports = [report for report in terminalreporter.stats.get("passed", []) if getattr(report, "when", "") == "call"]
-    found = Counter(what for report in reports for _, what in left_out(report))
+    found = Counter(value for report in reports for name, value in report.user_properties if name == "left_out")
     if found:
         terminalreporter.section("left out")
         for what, count in sorted(found.items()):
             terminalreporter.write_line(f"not {what} ({count} {'test' if count == 1 else 'tests'})")
-
-
-def left_out(report: Any) -> list[tuple[str, str]]:
-    """Return what a test has noted with ``record_property("left_out", (kind, what))``."""
-    return [tuple(value) for name, value in report.user_properties if name == "left_out"]

@@ -97,6 +97,11 @@ class BranchGraph(Graph):
         return inner
 
     @property
+    def mirror(self) -> Mirror | None:
+        """What it sees in place of the branch that it is the gradient of; None when it is no gradient."""
+        return self._mirror
+
+    @property
     def current_guard(self) -> Tensor | None:
         """What the innermost `write_only_if` was given, here or around this branch."""
         if self._guards or self.outer is None:
@@ -168,6 +173,10 @@ class Mirror:
     def learn(self, known: dict[Tensor, Tensor]) -> None:
         """Add what stands for tensors of the branch."""
         self._known.update(known)
+
+    def original(self, operation: Operation) -> Operation | None:
+        """Return the operation of the branch that is computed again by `operation`, or None."""
+        return next((tensor.op for tensor, known in self._known.items() if known.op is operation), None)
 
     def resolve(self, tensor: Tensor, into: BranchGraph) -> Tensor:
         """Return what stands for a tensor of the branch in the gradient branch `into`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphopt import dtypes
-from graphopt.errors import ArgumentError
+from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.operation import Operation, Tensor
@@ -259,6 +259,7 @@ def merge(inputs: Sequence[Any], collections: Iterable[Any] | None = None, name:
       name: name of the operation.
 
     Raises:
+      TypeError: when they are no list. ValueError: when the list is empty.
       InvalidArgumentError: while running, when two have the same tag.
 
     Example:
@@ -266,6 +267,10 @@ def merge(inputs: Sequence[Any], collections: Iterable[Any] | None = None, name:
       >>> [value.tag for value in tf.Session().run(tf.summary.merge(parts)).value]
       ['a', 'b']
     """
+    if not isinstance(inputs, (list, tuple)):
+        raise ArgumentTypeError(f"Expected list for 'inputs' argument to 'merge_summary' Op, not {inputs!r}.")
+    if not inputs:
+        raise ArgumentError("List argument 'inputs' to 'MergeSummary' Op with length 0 shorter than minimum length 1.")
     cleaned = clean_tag(name)
     with name_scope(cleaned, "Merge", list(inputs)):
         summary: Tensor = merge_summary(*inputs, name=cleaned)

@@ -13,9 +13,7 @@ from typing import Any
 
 from graphopt.errors import ArgumentError, user_location
 from graphopt.graph.operation import Tensor
-from graphopt.ops.summary import audio_summary, histogram_summary, image_summary, merge_summary, scalar_summary, tensor_summary
-
-_SUMMARIES = [op.tf_name for op in (scalar_summary, histogram_summary, image_summary, audio_summary, tensor_summary)]
+from graphopt.ops.summary import merge_summary
 
 
 def tag_of(summary: Tensor) -> str:
@@ -118,7 +116,7 @@ class Cadence:
 
 
 def _tags_of_graph(graph: Any) -> list[str]:
-    return [str(op.attributes["tag"]) for op in graph.get_operations() if op.type in _SUMMARIES and "tag" in op.attributes]
+    return [str(operation.attributes["tag"]) for operation in graph.get_operations() if "tag" in operation.attributes]
 
 
 def _nearest(pattern: str, tags: Sequence[str]) -> str:

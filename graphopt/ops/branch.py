@@ -144,7 +144,7 @@ def _iterate(xp: Any, *operands: Any, cond_program: Program, body_program: Progr
     results = []
     for output, places, turns in zip(body_program.outputs, carried, kept, strict=True):
         if output.name.startswith((EACH, RAGGED)):
-            results.append(_stacked(turns, output))
+            results.append(stacked(turns, output.node.tensor_type, may_differ=output.name.startswith(RAGGED)))
         elif output.kind != "effect":
             value = current[places[0]] if places else np.bool_(True)
             # A loop that never goes round hands on what it was given.
@@ -152,18 +152,26 @@ def _iterate(xp: Any, *operands: Any, cond_program: Program, body_program: Progr
     return tuple(results)
 
 
-def _stacked(turns: list[Any], output: Output) -> Any:
-    t = output.node.tensor_type
+def stacked(turns: Sequence[Any], turn_type: TensorType, *, may_differ: bool) -> Any:
+    """Return what the turns of a loop gave as one array.
+
+    Args:
+      turns: a value of each turn. turn_type: what is known of their type.
+      may_differ: whether they may have several shapes; what is smaller is filled up with zeros.
+
+    Raises:
+      InvalidArgumentError: when they have several shapes and must not.
+    """
     sizes = {np.shape(turn) for turn in turns}
-    if len(sizes) > 1 and not output.name.startswith(RAGGED):
+    if len(sizes) > 1 and not may_differ:
         first, *others = sorted(sizes)
         rule = "What a loop gives in each turn, or keeps of it for its gradient, must have one shape"
         raise invalid_argument(f"{rule}: got {list(first)} and {list(others[0])}.")
     if len(sizes) > 1:
         shape = tuple([max(column) for column in zip(*sizes, strict=True)])
     else:
-        shape = next(iter(sizes)) if sizes else tuple([size or 0 for size in t.shape or ()])
-    whole = np.zeros((len(turns), *shape), t.dtype.np)
+        shape = next(iter(sizes)) if sizes else tuple([size or 0 for size in turn_type.shape or ()])
+    whole = np.zeros((len(turns), *shape), turn_type.dtype.np)
     for i, turn in enumerate(turns):
         place: tuple[Any, ...] = (i, *[slice(size) for size in np.shape(turn)])
         whole[place] = turn

@@ -206,7 +206,8 @@ _PYTHON_ERRORS: tuple[tuple[type[Exception], type[OpError]], ...] = (
 
 def _py_func_kernel(xp: Any, token: Any, *xs: Any, function: Any, dtypes_out: Any) -> Any:
     try:
-        results = function(*[np.asarray(x) for x in xs])
+        # Copies: the function may keep or return what it is given, and the memory is used again.
+        results = function(*[np.array(x) for x in xs])
     except OpError:
         raise
     except Exception as error:

@@ -96,8 +96,19 @@ def _histogram_kernel(xp: Any, x: Any, tag: str) -> Any:
     return Summary([*made, SummaryValue(f"{tag}/non_finite", left_out)] if left_out else made)
 
 
+_COUNTED = [dtype for dtype in dtypes.ALL if dtype.np.kind in "fiub"]
+
+
+def _histogram_type(x: TensorType, **attributes: Any) -> TensorType:
+    if x.dtype not in _COUNTED:
+        allowed = ", ".join([dtype.name for dtype in _COUNTED])
+        raise DTypeError(f"Value passed to parameter 'values' has DataType {x.dtype.name} not in list of allowed values: {allowed}")
+    return TensorType(dtypes.string, ())
+
+
 histogram_summary = define_op(
-    "histogram_summary(x: num; tag) -> string_scalar()",
+    "histogram_summary(x: any; tag)",
+    infer=_histogram_type,
     kernel=_histogram_kernel,
     host_only=True,
     vjp=NOT_DIFFERENTIABLE,
@@ -105,6 +116,7 @@ histogram_summary = define_op(
     samples=[
         case("f32[3,4]", tag="w"),
         case("i32[5]", tag="n"),
+        case("bool[5]", tag="dead"),
         case("f64[0]", tag="none"),
         case(values([1.0, float("nan")]), tag="w"),
         case(values([float("-inf"), float("inf")], "f64"), tag="w"),
@@ -129,6 +141,8 @@ def _image_kernel(xp: Any, x: Any, tag: str, max_images: int, bad_color: tuple[i
     if x.ndim != 4 or x.shape[3] not in (1, 3, 4):
         sizes = ",".join(map(str, x.shape))
         raise invalid_argument(f"Tensor must be 4-D with last dim 1, 3, or 4, not [{sizes}]")
+    if 0 in x.shape[1:]:
+        raise invalid_argument(f"input tensor must have non-zero dims. Found: [{', '.join(map(str, x.shape))}].")
     return Summary([SummaryValue(name, image=_to_image(image, bad_color)) for name, image in _numbered(tag, "image", x, max_images)])
 
 
@@ -155,6 +169,7 @@ image_summary = define_op(
         case("u8[1,2,2,3]", tag="input", max_images=1),
         case(values(np.full([1, 1, 2, 4], [[0.0, 1.0, 2.0, 3.0], [float("nan"), 0.0, 0.0, 0.0]]).tolist(), "f64"), tag="input"),
         case("f32[2,3,4]", tag="input", error="Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4]"),
+        case("f32[2,0,4,1]", tag="input", error="input tensor must have non-zero dims. Found: [2, 0, 4, 1]."),
         case("f32[2,3,4,2]", tag="input", error="Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4,2]"),
     ],
     doc="Return a summary with the first pictures of a batch.",

@@ -1,6 +1,7 @@
 """Summaries: writing them to a log directory, and reading them."""
 
 from graphopt.ops.summary_proto import SessionLog as SessionLog
+from graphopt.summary.iterating import summary_iterator as summary_iterator
 from graphopt.summary.json_lines import JSONLinesWriter as JSONLinesWriter
 from graphopt.summary.log_data import LogData as LogData
 from graphopt.summary.log_data import Series as Series

@@ -15,7 +15,7 @@ _MANY = 1000
 
 
 class File(Protocol):
-    """What the thread writes to."""
+    """What the thread writes to. It deals with failures of the file system itself."""
 
     def write(self, items: Sequence[Any]) -> None:
         """Append what was added."""
@@ -35,9 +35,6 @@ class Background:
 
     Args:
       file: where to write. max_queue: how many items may wait (0: any number). flush_secs: how long they may, in seconds.
-
-    Attributes:
-      error: why writing failed, or None. After a failure everything added is dropped.
     """
 
     def __init__(self, file: File, max_queue: int, flush_secs: float) -> None:
@@ -53,7 +50,6 @@ class Background:
         self._is_closed = False
         self._is_finished = False
         self._thread: threading.Thread | None = None
-        self.error: OSError | None = None
 
     def add(self, item: Any) -> None:
         """Put an item into the queue."""
@@ -90,14 +86,10 @@ class Background:
         """Write what waits. The file's lock is taken first, so that two who write keep the order."""
         with self._writing:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            try:
-                if self.error is None and batch:
-                    self._file.write(batch)
-                if self.error is None and flush:
-                    self._file.flush()
-            except OSError as error:
-                self.error = error
+            if batch:
+                self._file.write(batch)
             if flush:
+                self._file.flush()
                 self._flushed = time.monotonic()
 
     def flush(self) -> None:
@@ -121,7 +113,4 @@ class Background:
                 return
             self._is_finished = True
             self._write(flush=True)
-            try:
-                self._file.close()
-            except OSError as error:
-                self.error = self.error or error
+            self._file.close()

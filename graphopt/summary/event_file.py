@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from graphopt.graph.crc32c import masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
 from graphopt.ops.summary_wire import varint
+from graphopt.summary.appending import AppendingFile
 from graphopt.summary.directory import claim, new_file
 from graphopt.summary.protos import FILE_VERSION, Event
+from graphopt.system_errors import failing_as
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _TIME = struct.Struct("<Bd")
 # From so many records of one length on, each up to so many bytes, NumPy is faster.
 _MANY, _SHORT = 32, 4096
+# So many events, or bytes of them, wait for their checksums.
+_AT_ONCE, _MOST_BYTES = 512, 1 << 16
 
 
 def frame(data: bytes) -> bytes:
@@ -34,10 +39,10 @@ def frame(data: bytes) -> bytes:
     return _HEADER.pack(size, masked_crc32c_of_length(size)) + data + _FOOTER.pack(masked_crc32c(data))
 
 
-def frames(events: Sequence[bytes]) -> bytes:
-    """Return several records; the checksums of many of one length are made side by side."""
+def frames(events: Sequence[bytes]) -> list[bytes]:
+    """Return several records, each for itself; the checksums of many of one length are made side by side."""
     if len(events) < _MANY:
-        return b"".join([frame(event) for event in events])
+        return [frame(event) for event in events]
     by_length: dict[int, list[int]] = {}
     for at, event in enumerate(events):
         by_length.setdefault(len(event), []).append(at)
@@ -52,7 +57,7 @@ def frames(events: Sequence[bytes]) -> bytes:
         header = _HEADER.pack(size, masked_crc32c_of_length(size))
         for i, at in enumerate(places):
             parts[at] = header + events[at] + checksums[4 * i : 4 * i + 4]
-    return b"".join(parts)
+    return parts
 
 
 def summary_event(summary: bytes, step: int | None, wall_time: float) -> bytes:
@@ -65,27 +70,55 @@ def summary_event(summary: bytes, step: int | None, wall_time: float) -> bytes:
     return _TIME.pack(0x09, wall_time) + middle + b"\x2a" + varint(len(summary)) + summary
 
 
-class EventFile:
+class EventFile(AppendingFile):
     """A new event file of a directory, which begins with the version of the format.
 
     Args:
       folder: the directory. suffix: what the file's name ends with.
+      lasting: returns the events that a file has at its beginning when it takes the place of one that was deleted.
+
+    Raises:
+      PermissionDeniedError, ResourceExhaustedError, UnknownError: when it can't be made.
     """
 
-    def __init__(self, folder: Path, suffix: str = "") -> None:
-        self._file = new_file(folder, "events.out.tfevents", suffix)
-        claim(self._file)
-        self.path = Path(self._file.name)
-        self.write([Event(wall_time=time.time(), file_version=FILE_VERSION).SerializeToString()])
+    def __init__(self, folder: Path, suffix: str = "", lasting: Callable[[], Sequence[bytes]] = lambda: ()) -> None:
+        self._lasting: Callable[[], Sequence[bytes]] = tuple
+        # Checksums are made for many events at once, however few come at a time.
+        self._unframed: list[bytes] = []
+        self._unframed_bytes = 0
+        place = folder.absolute()
+        with failing_as(f"No file can be made in the log directory '{folder}'"):
+            super().__init__(lambda: _claimed(new_file(place, "events.out.tfevents", suffix)), lambda: _beginning(self._lasting()))
+        self._lasting = lasting
+        self.flush()
 
     def write(self, events: Sequence[bytes]) -> None:
         """Append records."""
-        self._file.write(frames(events))
+        self._unframed += events
+        self._unframed_bytes += sum(map(len, events))
+        if len(self._unframed) >= _AT_ONCE or self._unframed_bytes >= _MOST_BYTES:
+            self._frame()
+
+    def _frame(self) -> None:
+        events, self._unframed, self._unframed_bytes = self._unframed, [], 0
+        self.append(frames(events))
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""
-        self._file.flush()
+        self._frame()
+        super().flush()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Write what waits, if that is possible, and close the file."""
+        self._frame()
+        super().close()
+
+
+def _claimed(file: IO[bytes]) -> IO[bytes]:
+    claim(file)
+    return file
+
+
+def _beginning(lasting: Sequence[bytes]) -> list[bytes]:
+    version = Event(wall_time=time.time(), file_version=FILE_VERSION)
+    return frames([version.SerializeToString(), *lasting])

@@ -7,16 +7,18 @@ import os
 import threading
 import time
 import warnings
-from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from graphopt.ops.summary_proto import HistogramProto, Summary, SummaryValue
-from graphopt.summary.directory import new_file, os_error, prepare, to_path
+from graphopt.summary.appending import AppendingFile
+from graphopt.summary.directory import new_file, prepare, to_path, warn_user
 from graphopt.summary.protos import serialized
+from graphopt.system_errors import failing_as
 
 _CLOSED = "Attempting to use a closed JSONLinesWriter. The operation will be a noop unless the JSONLinesWriter is explicitly reopened."
 STEM, ENDING = "summaries", ".jsonl"
+JSON_FILES = f"{STEM}.*{ENDING}"
 
 
 class JSONLinesWriter:
@@ -52,11 +54,13 @@ class JSONLinesWriter:
         self._lock = threading.Lock()
         self._waiting = 0
         self._flushed = time.monotonic()
-        self._file: IO[bytes] | None = self._open()
+        self._file: AppendingFile | None = self._open()
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> AppendingFile:
         prepare(self._logdir)
-        return new_file(self._logdir, STEM, f"{self._suffix}{ENDING}")
+        with failing_as(f"No file can be made in the log directory '{self._logdir}'"):
+            place = self._logdir.absolute()
+            return AppendingFile(lambda: new_file(place, STEM, f"{self._suffix}{ENDING}"))
 
     def get_logdir(self) -> str:
         """Return the log directory."""
@@ -64,7 +68,7 @@ class JSONLinesWriter:
 
     def get_filename(self) -> str | None:
         """Return the path of the file, None when the writer is closed."""
-        return None if self._file is None else self._file.name
+        return None if self._file is None else str(self._file.path)
 
     def add_summary(self, summary: Any, global_step: Any = None) -> None:
         """Write a summary.
@@ -82,21 +86,19 @@ class JSONLinesWriter:
             if self._file is None:
                 warnings.warn(_CLOSED, stacklevel=2)
                 return
-            self._file.write(line.encode() + b"\n")
+            self._file.append([line.encode() + b"\n"])
             self._waiting += 1
             if self._waiting >= self._max_queue or time.monotonic() - self._flushed >= self._flush_secs:
                 self._flush()
 
     def _flush(self) -> None:
         if self._file is not None:
-            try:
-                self._file.flush()
-            except OSError as error:
-                raise os_error(error, f"Summaries can't be written to '{self._file.name}'") from None
+            self._file.flush()
+            _tell(self._file)
         self._waiting, self._flushed = 0, time.monotonic()
 
     def flush(self) -> None:
-        """Put what was added so far into the file."""
+        """Put what was added so far into the file; what the system refuses is kept, and a warning says so."""
         with self._lock:
             if self._file is None:
                 warnings.warn(_CLOSED, stacklevel=2)
@@ -105,10 +107,10 @@ class JSONLinesWriter:
     def close(self) -> None:
         """Write what waits and close the file. Closing twice is allowed."""
         with self._lock:
-            self._flush()
             if self._file is not None:
-                self._file.close()
-                self._file = None
+                file, self._file = self._file, None
+                file.close()
+                _tell(file)
 
     def reopen(self) -> None:
         """Go on in a new file after `close`; nothing happens when the writer is open."""
@@ -121,6 +123,11 @@ class JSONLinesWriter:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _tell(file: AppendingFile) -> None:
+    while file.news:
+        warn_user(file.news.popleft())
 
 
 def to_plain(value: SummaryValue) -> Any:
@@ -151,8 +158,3 @@ def histogram_of_plain(plain: dict[str, Any]) -> HistogramProto:
 def is_histogram(plain: Any) -> bool:
     """Return whether a JSON value is a histogram."""
     return isinstance(plain, dict) and "bucket_limit" in plain
-
-
-def json_files(folder: Path) -> list[Path]:
-    """Return the JSON files of a directory, the oldest first."""
-    return sorted(folder.glob(f"{STEM}.*{ENDING}"))

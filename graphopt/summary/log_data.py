@@ -140,7 +140,12 @@ class LogData:
         return write_pandas(self.table())
 
     def to_csv(self, path: Any) -> None:
-        """Write all numbers as CSV with the columns run, tag, step, wall_time and value."""
+        """Write all numbers as CSV with the columns run, tag, step, wall_time and value.
+
+        Raises:
+          NotFoundError, PermissionDeniedError, FailedPreconditionError, ResourceExhaustedError, UnknownError: when the file can't be
+            written. What stood there before is as it was then.
+        """
         write_csv(self.table(), path)
 
     def to_parquet(self, path: Any) -> None:
@@ -148,6 +153,8 @@ class LogData:
 
         Raises:
           ImportError: when pyarrow is not installed.
+          NotFoundError, PermissionDeniedError, FailedPreconditionError, ResourceExhaustedError, UnknownError: when the file can't be
+            written. What stood there before is as it was then.
         """
         write_parquet(self.table(), path)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
-import warnings
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,18 @@ from graphopt.errors import NotFoundError, user_location
 from graphopt.graph.graph_def import GraphDef
 from graphopt.ops.summary_proto import HistogramProto, SessionLog, SummaryValue
 from graphopt.summary.columns import Column, read_columns
-from graphopt.summary.directory import EVENT_FILES, is_being_written, os_error, to_path
+from graphopt.summary.directory import EVENT_FILES, is_being_written, to_path, warn_user
 from graphopt.summary.hparams import read_hparams
-from graphopt.summary.json_lines import ENDING, histogram_of_plain, is_histogram, json_files
+from graphopt.summary.json_lines import ENDING, JSON_FILES, histogram_of_plain, is_histogram
 from graphopt.summary.log_data import LogData, RunData, Series
 from graphopt.summary.protos import Event
 from graphopt.summary.records import find_records
+from graphopt.system_errors import failing_as, reason, system_error
 
 Array = np.ndarray[Any, Any]
 
 
-def read(logdir: Any) -> LogData:
+def read(logdir: Any, *, on_progress: Callable[[int, int], None] | None = None) -> LogData:
     """Read what was written to a log directory and its subfolders, each of which is a run.
 
     Where a run was resumed, what its earlier files say of the step at which it was and of later ones is dropped, so that steps are
@@ -32,12 +34,14 @@ def read(logdir: Any) -> LogData:
 
     Args:
       logdir: the directory, or one file.
+      on_progress: called now and then with how many bytes have been read and how many there are, as a bar of progress needs them.
 
     Returns:
       A `LogData`.
 
     Raises:
       NotFoundError: when there is no such directory, or nothing to read in it.
+      PermissionDeniedError, UnknownError: when the directory or a file of it can't be read.
 
     Example:
       >>> with tf.summary.FileWriter("runs/first") as writer:
@@ -47,23 +51,56 @@ def read(logdir: Any) -> LogData:
       (['first'], [1])
     """
     top = to_path(logdir)
-    if top.is_file():
-        return LogData([_read_run(".", [top])])
-    if not top.is_dir():
+    with failing_as(f"'{top}' can't be read"):
+        is_file, is_folder = top.is_file(), top.is_dir()
+    if is_file:
+        return LogData([_read_run(".", [top], _counter([top], on_progress))])
+    if not is_folder:
         raise NotFoundError(None, None, f"There is no log directory '{top}'.\n  at {user_location()}")
-    folders = sorted([top, *(path for path in top.rglob("*") if path.is_dir())])
-    runs = [_read_run(folder.relative_to(top).as_posix(), files) for folder in folders if (files := _files(folder))]
+    folders = _folders(top)
+    advance = _counter([path for _, files in folders for path in files], on_progress)
+    runs = [_read_run(folder.relative_to(top).as_posix(), files, advance) for folder, files in folders]
     if not runs:
         raise NotFoundError(None, None, f"There is no event file and no file of JSON lines in '{top}'.\n  at {user_location()}")
     return LogData(runs)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(EVENT_FILES) if path.is_file()) or json_files(folder)
+def _folders(top: Path) -> list[tuple[Path, list[Path]]]:
+    """Return the folders that have something to read, each with its files; one that can't be looked into is named in a warning."""
+
+    refused: list[OSError] = []
+    found = []
+    for name, _, names in os.walk(top, onerror=refused.append):
+        folder = Path(name)
+        events = [folder / each for each in sorted(fnmatch.filter(names, EVENT_FILES))]
+        files = events or [folder / each for each in sorted(fnmatch.filter(names, JSON_FILES))]
+        if files:
+            found.append((folder, files))
+    for error in refused:
+        if not found and Path(error.filename or top) == top:
+            raise system_error(error, f"The log directory '{top}' can't be read")
+        warn_user(f"The folder '{error.filename}' is left out: {reason(error)}.")
+    return sorted(found)
 
 
-def _read_run(name: str, files: list[Path]) -> RunData:
-    reading = _Reading(RunData(name))
+def _counter(files: list[Path], on_progress: Callable[[int, int], None] | None) -> Callable[[int], None]:
+    """Return what is to be called with the bytes that were read since the last call."""
+    if on_progress is None:
+        return lambda more: None
+    tell = on_progress
+    total = sum(path.stat().st_size for path in files if path.exists())
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        tell(min(done, total), total)
+
+    return advance
+
+
+def _read_run(name: str, files: list[Path], advance: Callable[[int], None]) -> RunData:
+    reading = _Reading(RunData(name), advance)
     for path in files:
         if path.name.endswith(ENDING):
             reading.read_lines(path)
@@ -73,14 +110,15 @@ def _read_run(name: str, files: list[Path]) -> RunData:
 
 
 def _warn(path: Path, at: str, why: str) -> None:
-    warnings.warn(f"'{path}' is read up to {at}: {why}.", stacklevel=6)
+    warn_user(f"'{path}' is read up to {at}: {why}.")
 
 
 class _Reading:
     """Collects the values of a run's files, and knows which came before which."""
 
-    def __init__(self, run: RunData) -> None:
+    def __init__(self, run: RunData, advance: Callable[[int], None]) -> None:
         self._run = run
+        self._advance = advance
         self._columns: dict[str, list[Column]] = {}
         self._others: dict[tuple[str, str], list[tuple[int, int, float, Any]]] = {}
         self._restarts: list[tuple[int, int]] = []
@@ -90,10 +128,8 @@ class _Reading:
 
     def read_events(self, path: Path) -> None:
         """Take over the records of an event file."""
-        try:
-            records = find_records(path.read_bytes())
-        except OSError as error:
-            raise os_error(error, f"'{path}' can't be read") from None
+        with failing_as(f"'{path}' can't be read"):
+            records = find_records(path.read_bytes(), self._advance)
         if records.problem and not (records.is_cut_off and is_being_written(path)):
             _warn(path, f"byte {records.stopped_at}, {records.starts.size} records", records.problem)
         columns, left = read_columns(records.data, records.starts, records.sizes)
@@ -141,7 +177,10 @@ class _Reading:
 
     def read_lines(self, path: Path) -> None:
         """Take over the lines of a JSON file."""
-        for number, line in enumerate(path.read_bytes().splitlines()):
+        with failing_as(f"'{path}' can't be read"):
+            content = path.read_bytes()
+        for number, line in enumerate(content.splitlines()):
+            self._advance(len(line) + 1)
             try:
                 item = json.loads(line)
                 values = item["values"].items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from graphopt.errors import UnknownError, user_location
 from graphopt.ops.summary_proto import HistogramProto, Summary
 from graphopt.summary.directory import prepare, to_path
 from graphopt.summary.optional import load
 from graphopt.summary.protos import serialized
+from graphopt.system_errors import failing_as
 
 
 @runtime_checkable
@@ -112,15 +115,33 @@ def _file_store_allowed() -> Iterator[None]:
             os.environ[name] = before
 
 
+_STEP = "global_step"
+_NOT_FOR_MLFLOW = re.compile(r"[^\w/.\- :]|^[/.]+|/(?=/)")
+
+
+@contextlib.contextmanager
+def _refusals_of(package: str, kind: type[Exception]) -> Iterator[None]:
+    """Raise what a package refuses as an error of ours that names it."""
+    try:
+        yield
+    except kind as error:
+        raise UnknownError(None, None, f"{package} refused what was written: {error}\n  at {user_location()}") from None
+
+
 class MlflowSink(SinkWithSummaries):
     """Writes numbers as metrics of an MLflow run, into a folder and without a server. Histograms, pictures and texts are left out.
+
+    Characters that MLflow does not allow in names become ``_``.
 
     Args:
       folder: MLflow's folder (what ``mlflow ui --backend-store-uri`` is given).
       experiment: the experiment's name, made when it is new. run_name: the run's name.
 
     Raises:
-      ImportError: when mlflow is not installed.
+      ImportError: when mlflow is not installed. FailedPreconditionError, PermissionDeniedError: when the folder can't be made.
+      UnknownError: when MLflow refuses something, such as a second value for a hyper-parameter.
+
+    Source: https://mlflow.org/docs/latest/tracking.html, written with MLflow 3.17.
     """
 
     _BATCH = 1000  # as many as MLflow takes at once
@@ -129,47 +150,77 @@ class MlflowSink(SinkWithSummaries):
         mlflow = load("mlflow", "MlflowSink", "mlflow")
         self._metric = load("mlflow.entities", "MlflowSink", "mlflow").Metric
         self._param = load("mlflow.entities", "MlflowSink", "mlflow").Param
-        prepare(to_path(folder))
-        with _file_store_allowed():
-            self._client = mlflow.MlflowClient(tracking_uri=Path(folder).absolute().as_uri())
-        known = self._client.get_experiment_by_name(experiment)
-        number = self._client.create_experiment(experiment) if known is None else known.experiment_id
-        self.run_id: str = self._client.create_run(number, run_name=run_name).info.run_id
+        self._refused: type[Exception] = load("mlflow.exceptions", "MlflowSink", "mlflow").MlflowException
+        path = to_path(folder)
+        prepare(path)
+        self._where = f"The MLflow folder '{path}' can't be written"
+        with _file_store_allowed(), self._as_ours():
+            self._client = mlflow.MlflowClient(tracking_uri=path.absolute().as_uri())
+            known = self._client.get_experiment_by_name(experiment)
+            number = self._client.create_experiment(experiment) if known is None else known.experiment_id
+            self.run_id: str = self._client.create_run(number, run_name=run_name).info.run_id
         self._waiting: list[Any] = []
+        self._has_ended = False
+
+    @contextlib.contextmanager
+    def _as_ours(self) -> Iterator[None]:
+        with failing_as(self._where), _refusals_of("MLflow", self._refused):
+            yield
 
     def add_hparams(self, hparams: Mapping[str, Any]) -> None:
         """Write hyper-parameters as the run's parameters."""
-        self._client.log_batch(self.run_id, params=[self._param(name, str(value)) for name, value in hparams.items()])
+        with self._as_ours():
+            self._client.log_batch(self.run_id, params=[self._param(_for_mlflow(name), str(value)) for name, value in hparams.items()])
 
     def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
         """Write the numbers of a summary."""
         now = round(wall_time * 1000)
         for value in summary.value:
             if value.HasField("simple_value"):
-                self._waiting.append(self._metric(value.tag, value.simple_value, now, step or 0))
+                self._waiting.append(self._metric(_for_mlflow(value.tag), value.simple_value, now, step or 0))
         if len(self._waiting) >= self._BATCH:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
         while self._waiting:
-            batch, self._waiting = self._waiting[: self._BATCH], self._waiting[self._BATCH :]
-            self._client.log_batch(self.run_id, metrics=batch)
+            with self._as_ours():
+                self._client.log_batch(self.run_id, metrics=self._waiting[: self._BATCH])
+            del self._waiting[: self._BATCH]
 
     def close(self) -> None:
-        """Write what waits and end the run."""
+        """Write what waits and end the run, as finished, or as failed where a ``with`` block was left by an error."""
+        self._end("FINISHED")
+
+    def _end(self, status: str) -> None:
         self.flush()
-        self._client.set_terminated(self.run_id)
+        if not self._has_ended:
+            self._has_ended = True
+            with self._as_ours():
+                self._client.set_terminated(self.run_id, status=status)
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._end("FINISHED" if kind is None else "FAILED")
+
+
+def _for_mlflow(name: str) -> str:
+    return _NOT_FOR_MLFLOW.sub("_", name)
 
 
 class WandbSink(SinkWithSummaries):
     """Writes numbers and histograms to a run of Weights & Biases that stays on this machine; ``wandb sync`` sends it on.
 
+    The horizontal axis of each chart is the value ``global_step``. (wandb's own step never goes back, and drops what comes for an earlier
+    one, as after a rollback.)
+
     Args:
       folder: where wandb puts the run. project, name: of the project and the run. hparams: the run's configuration.
 
     Raises:
-      ImportError: when wandb is not installed.
+      ImportError: when wandb is not installed. FailedPreconditionError, PermissionDeniedError: when the folder can't be made.
+      UnknownError: when wandb refuses something.
+
+    Source: https://docs.wandb.ai/ref/python, written with wandb 0.31.
     """
 
     def __init__(
@@ -181,16 +232,20 @@ class WandbSink(SinkWithSummaries):
         hparams: Mapping[str, Any] | None = None,
     ) -> None:
         self._wandb = load("wandb", "WandbSink", "wandb")
-        prepare(to_path(folder))
-        self._run = self._wandb.init(
-            mode="offline",
-            dir=str(folder),
-            project=project,
-            name=name,
-            config=dict(hparams or {}),
-            reinit="finish_previous",
-            settings=self._wandb.Settings(silent=True),
-        )
+        path = to_path(folder)
+        prepare(path)
+        with failing_as(f"The wandb folder '{path}' can't be written"), _refusals_of("wandb", self._wandb.Error):
+            self._run = self._wandb.init(
+                mode="offline",
+                dir=str(path),
+                project=project,
+                name=name,
+                config=dict(hparams or {}),
+                reinit="finish_previous",
+                settings=self._wandb.Settings(silent=True),
+            )
+            self._run.define_metric(_STEP)
+            self._run.define_metric("*", step_metric=_STEP)
 
     @property
     def folder(self) -> str:
@@ -207,14 +262,18 @@ class WandbSink(SinkWithSummaries):
             elif kind == "histo" and value.histo.num:
                 found[value.tag] = self._wandb.Histogram(np_histogram=few_buckets(value.histo))
         if found:
-            self._run.log(found, step=step)
+            with _refusals_of("wandb", self._wandb.Error):
+                self._run.log(found if step is None else {_STEP: step, **found})
 
     def flush(self) -> None:
         """Do nothing: wandb writes by itself."""
 
     def close(self) -> None:
-        """End the run."""
+        """End the run; with exit code 1 where a ``with`` block was left by an error."""
         self._run.finish()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._run.finish(exit_code=0 if kind is None else 1)
 
 
 def few_buckets(histogram: HistogramProto, count: int = 64) -> tuple[Any, Any]:

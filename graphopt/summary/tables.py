@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from graphopt.summary.optional import load
+from graphopt.system_errors import to_path, write_whole
 
 Array = np.ndarray[Any, Any]
 
@@ -60,13 +62,17 @@ def write_pandas(table: Table) -> Any:
 
 def write_csv(table: Table, path: Any) -> None:
     """Write a table as CSV; the numbers with as many digits as they need."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["run", "tag", "step", "wall_time", "value"])
-        runs = map(table.runs.__getitem__, table.run.tolist())
-        tags = map(table.tags.__getitem__, table.tag.tolist())
-        values = table.value.astype(str).tolist()
-        writer.writerows(zip(runs, tags, table.step.tolist(), table.wall_time.tolist(), values, strict=True))
+    runs = map(table.runs.__getitem__, table.run.tolist())
+    tags = map(table.tags.__getitem__, table.tag.tolist())
+    rows = zip(runs, tags, table.step.tolist(), table.wall_time.tolist(), table.value.astype(str).tolist(), strict=True)
+
+    def write(file: IO[bytes]) -> None:
+        with io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True) as text:
+            writer = csv.writer(text)
+            writer.writerow(["run", "tag", "step", "wall_time", "value"])
+            writer.writerows(rows)
+
+    write_whole(_file_path(path), write)
 
 
 def write_parquet(table: Table, path: Any) -> None:
@@ -79,7 +85,7 @@ def write_parquet(table: Table, path: Any) -> None:
         "wall_time": table.wall_time,
         "value": table.value,
     }
-    parquet.write_table(arrow.table(columns), str(path))
+    write_whole(_file_path(path), lambda file: parquet.write_table(arrow.table(columns), file))
 
 
 def write_json(found: Any, path: Any) -> str | None:
@@ -87,5 +93,9 @@ def write_json(found: Any, path: Any) -> str | None:
     text = json.dumps(found)
     if path is None:
         return text
-    Path(path).write_text(text, encoding="utf-8")
+    write_whole(_file_path(path), lambda file: file.write(text.encode()))
     return None
+
+
+def _file_path(path: Any) -> Path:
+    return to_path(path, "A file")

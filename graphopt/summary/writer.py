@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -17,11 +18,12 @@ from graphopt.graph.graph_def import GraphDef, MetaGraphDef, to_graph_def
 from graphopt.ops.summary_proto import SessionLog, Summary, SummaryValue
 from graphopt.runtime.profile import RunMetadata
 from graphopt.summary.background import Background
-from graphopt.summary.directory import os_error, prepare, to_path, warn_of_other_writers
+from graphopt.summary.directory import prepare, to_path, warn_of_other_writers, warn_user
 from graphopt.summary.event_file import EventFile, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
 from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
+_LOG = logging.getLogger("graphopt")
 _SHARED_QUEUE = 1000
 _CLOSED = "Attempting to use a closed FileWriter. The operation will be a noop unless the FileWriter is explicitly reopened."
 _NO_GRAPH = "The passed graph must be an instance of `Graph` or the deprecated `GraphDef`"
@@ -31,7 +33,8 @@ class FileWriter:
     """Writes summaries, graphs and logs to a new event file of a directory, which is made when it is missing.
 
     What is added waits in a queue for a thread that writes it. It is in the file after `flush` or `close`, when `flush_secs` have passed,
-    and at the end of the program.
+    and at the end of the program. When the disk is full, what could not be written is kept and tried again; a file that is deleted is
+    made anew, with its directory, the graph and the hyper-parameters. Both are said in a warning, and training goes on.
 
     Args:
       logdir: the directory. graph: a graph to write at once.
@@ -64,22 +67,20 @@ class FileWriter:
         self._logdir = to_path(logdir)
         self._queue = (int(max_queue), float(flush_secs))
         self._suffix = filename_suffix or ""
-        self._with_metadata: set[str] = set()
         self._run_tags: set[str] = set()
         self._has_hparams = False
-        self._has_warned = False
-        self._open(stacklevel=2)
+        self._lasting = _Lasting()
+        self._open()
         if graph is not None or graph_def is not None:
             self.add_graph(graph, graph_def=graph_def)
 
-    def _open(self, stacklevel: int) -> None:
+    def _open(self) -> None:
         prepare(self._logdir)
-        warn_of_other_writers(self._logdir, stacklevel + 1)
-        file = EventFile(self._logdir, self._suffix)
-        self._path = file.path
-        self._background = Background(file, *self._queue)
+        warn_of_other_writers(self._logdir)
+        self._file = EventFile(self._logdir, self._suffix, self._lasting.again)
+        self._background = Background(self._file, *self._queue)
         # Also when the writer is forgotten, and at the end of the program, what waits is written.
-        self._finalizer = weakref.finalize(self, self._background.close)
+        self._finalizer = weakref.finalize(self, _finish, self._background, self._file)
         self._is_open = True
 
     def get_logdir(self) -> str:
@@ -88,7 +89,7 @@ class FileWriter:
 
     def get_filename(self) -> str:
         """Return the path of the event file."""
-        return str(self._path)
+        return str(self._file.path)
 
     # --- adding ------------------------------------------------------------------------------------------------------
 
@@ -132,8 +133,8 @@ class FileWriter:
 
     def _with_metadata_once(self, value: SummaryValue) -> SummaryValue:
         """Return a value without its metadata, if the file has the tag's metadata already."""
-        if not value.HasField("metadata") or value.tag not in self._with_metadata:
-            self._with_metadata.add(value.tag)
+        if not value.HasField("metadata") or value.tag not in self._lasting.tags:
+            self._lasting.tags.add(value.tag)
             return value
         copied = SummaryValue.FromString(value.SerializeToString())
         copied.ClearField("metadata")
@@ -149,21 +150,23 @@ class FileWriter:
             raise ArgumentTypeError(f"{type(event)} is not a valid proto: add_event takes an Event.")
         self._add(serialized(event))
 
-    def _add_now(self, step: Any, **what: Any) -> None:
+    def _add_now(self, step: Any, **what: Any) -> bytes:
         step = None if step is None else int(step)
-        self._add(Event(wall_time=time.time(), step=step, **what).SerializeToString())
+        event = Event(wall_time=time.time(), step=step, **what).SerializeToString()
+        self._add(event)
+        return event
 
     def _add(self, event: bytes) -> None:
         if not self._is_open:
             warnings.warn(_CLOSED, stacklevel=3)
             return
-        if self._background.error is not None and not self._has_warned:
-            self._has_warned = True
-            warnings.warn(self._failure() + " From here on they are dropped.", stacklevel=3)
+        if self._file.news:
+            self._tell()
         self._background.add(event)
 
-    def _failure(self) -> str:
-        return f"Summaries can't be written to '{self._path}': {self._background.error}."
+    def _tell(self) -> None:
+        while self._file.news:
+            warn_user(self._file.news.popleft())
 
     def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
         """Write a graph, for TensorBoard's graph page.
@@ -181,7 +184,7 @@ class FileWriter:
             given = to_graph_def(given.root)
         elif not isinstance(given, GraphDef) and type(given).__name__ != "GraphDef":
             raise ArgumentTypeError(f"{_NO_GRAPH}, got {given!r} of {type(given)}.")
-        self._add_now(global_step, graph_def=serialized(given))
+        self._lasting.events["graph"] = self._add_now(global_step, graph_def=serialized(given))
 
     def add_meta_graph(self, meta_graph_def: Any, global_step: Any = None) -> None:
         """Write a `MetaGraphDef`.
@@ -191,7 +194,7 @@ class FileWriter:
         """
         if not isinstance(meta_graph_def, MetaGraphDef) and type(meta_graph_def).__name__ != "MetaGraphDef":
             raise ArgumentTypeError(f"meta_graph_def must be type MetaGraphDef, saw type: {type(meta_graph_def)}")
-        self._add_now(global_step, meta_graph_def=serialized(meta_graph_def))
+        self._lasting.events["meta graph"] = self._add_now(global_step, meta_graph_def=serialized(meta_graph_def))
 
     def add_session_log(self, session_log: Any, global_step: Any = None) -> None:
         """Write a `SessionLog`.
@@ -233,23 +236,19 @@ class FileWriter:
           {'learning_rate': 0.1, 'optimizer': 'Adam'}
         """
         now = time.time()
-        self._add(summary_event(self._bytes_of(start_summary(hparams, now, group_name)), None, now))
+        event = self._lasting.events["hparams"] = summary_event(self._bytes_of(start_summary(hparams, now, group_name)), None, now)
+        self._add(event)
         self._has_hparams = True
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Put what was added so far into the file.
-
-        Raises:
-          ResourceExhaustedError, UnknownError: when the file can't be written.
-        """
+        """Put what was added so far into the file; what the system refuses is kept, and a warning says so."""
         if not self._is_open:
             warnings.warn(_CLOSED, stacklevel=2)
             return
         self._background.flush()
-        if self._background.error is not None:
-            raise os_error(self._background.error, f"Summaries can't be written to '{self._path}'")
+        self._tell()
 
     def close(self) -> None:
         """Write what waits and close the file. Closing twice is allowed."""
@@ -262,20 +261,45 @@ class FileWriter:
             self.write(end_summary(status, time.time()), None, time.time())
             self._has_hparams = False
         self._is_open = False
+        self._background.close()
+        self._tell()
         self._finalizer()
-        if self._background.error is not None and not self._has_warned:
-            warnings.warn(self._failure(), stacklevel=3)
 
     def reopen(self) -> None:
         """Go on in a new file after `close`; nothing happens when the writer is open."""
         if not self._is_open:
-            self._open(stacklevel=2)
+            self._open()
 
     def __enter__(self) -> FileWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._close(SUCCESS if kind is None else FAILURE)
+
+
+def _finish(background: Background, file: EventFile) -> None:
+    """Write what waits of a writer that nobody has closed; the line that forgot it isn't known, so that the log has to tell."""
+    file.is_forgotten = True
+    background.close()
+    while file.news:
+        _LOG.warning("%s", file.news.popleft())
+
+
+class _Lasting:
+    """What a new file needs that takes the place of a deleted one. It knows nothing of the writer, which may be forgotten meanwhile.
+
+    Attributes:
+      events: the last graph, meta graph and hyper-parameters. tags: those whose metadata is in the file.
+    """
+
+    def __init__(self) -> None:
+        self.events: dict[str, bytes] = {}
+        self.tags: set[str] = set()
+
+    def again(self) -> list[bytes]:
+        """Return the events, and let metadata be written again."""
+        self.tags.clear()
+        return list(self.events.values())
 
 
 class FileWriterCache:

@@ -99,6 +99,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "scalar of integer": lambda tf: tf.summary.scalar("n", tf.constant(3)),
     "histogram": lambda tf: tf.summary.histogram("w", tf.constant(RANDOM_NORMAL)),
     "histogram of integers": lambda tf: tf.summary.histogram("w", tf.constant([1, 5, 5, -3, 0])),
+    "histogram of truth values": lambda tf: tf.summary.histogram("w", [True, False, True]),
     "empty histogram": lambda tf: tf.summary.histogram("w", tf.zeros([0])),
     "text": lambda tf: tf.summary.text("note", tf.constant(["a", "**b**"])),
     "texts": lambda tf: tf.summary.text("table", tf.constant([["a", "b"], ["c", ""]])),
@@ -122,6 +123,16 @@ PICTURES: dict[str, Callable[[Any], Any]] = {
 REFUSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "channels": ("Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4,2]", lambda tf: tf.summary.image("i", ZEROS[..., :2])),
     "rank": ("Tensor must be 4-D with last dim 1, 3, or 4, not [2,3,4]", lambda tf: tf.summary.image("i", ZEROS[..., 0])),
+    "image without rows": (
+        "input tensor must have non-zero dims. Found: [1, 0, 2, 1].",
+        lambda tf: tf.summary.image("i", np.zeros([1, 0, 2, 1], np.float32)),
+    ),
+    "histogram of texts": ("has DataType string not in list of allowed values", lambda tf: tf.summary.histogram("h", tf.constant(["a"]))),
+    "nothing merged": (
+        "List argument 'inputs' to 'MergeSummary' Op with length 0 shorter than minimum length 1.",
+        lambda tf: tf.summary.merge([]),
+    ),
+    "no list merged": ("Expected list for 'inputs' argument to 'merge_summary' Op, not None", lambda tf: tf.summary.merge(None)),
     "image of integers": (
         "has DataType int32 not in list of allowed values",
         lambda tf: tf.summary.image("i", tf.constant(ZEROS.astype(np.int32))),

@@ -1,7 +1,7 @@
 """The modules of this folder import each other by name, whatever pytest's import mode is; and the run that the viewers look at."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ HERE = str(Path(__file__).parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
+import board  # noqa: E402
 from browser import Browser, found, opened  # noqa: E402
 from digits_run import write_runs  # noqa: E402
 
@@ -20,6 +21,18 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("viewers") / "digits"
     write_runs(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def what_is_not_looked_at(request: pytest.FixtureRequest, leave_out: Callable[[str, str], None]) -> None:
+    """Note what a test can't look at, so that it does not pass in silence."""
+    missing = []
+    if "browser" in request.fixturenames and found() is None:
+        missing.append("Chromium or chromedriver")
+    if "address" in request.fixturenames and board.command() is None:
+        missing.append("TensorBoard")
+    if missing:
+        leave_out("screen", f"looked at on screen: no {' and no '.join(missing)}")
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
+from graphopt.errors import OpError, first_line
 from graphopt.runtime.profile import RunOptions, Timeline
-from graphopt.train.hooks.protocol import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.system_errors import write_whole
+from graphopt.train.checkpoints.damage import warn
+from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.timer import SecondOrStepTimer
 from graphopt.train.hooks.writers import writer_for
@@ -36,7 +40,7 @@ class ProfilerHook(SessionRunHook):
       ...     for _ in range(4):
       ...         _ = session.run(count)
       >>> sorted(name for name in os.listdir("trace") if name.startswith("timeline"))
-      ['timeline-3.json']
+      ['timeline-2.json', 'timeline-4.json']
     """
 
     def __init__(
@@ -62,6 +66,10 @@ class ProfilerHook(SessionRunHook):
         self._traced = SessionRunArgs(self._step, options=RunOptions(trace_level=RunOptions.FULL_TRACE))
         self._is_due = False
 
+    def after_create_session(self, session: Any, coord: Any) -> None:
+        """Look at which step training begins."""
+        self._begins_at = int(session.run(self._step))
+
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Ask for the global step, and for a trace when it is due."""
         self._is_due = self._next_step is not None and self._timer.should_trigger_for_step(self._next_step)
@@ -71,18 +79,36 @@ class ProfilerHook(SessionRunHook):
         """Write the trace."""
         step = int(run_values.results)
         if self._next_step is None:
-            # The interval begins with the first run.
-            self._timer.update_last_triggered_step(step)
+            # The interval begins with the first run: its end in seconds, its beginning in steps.
+            self._timer.update_last_triggered_step(self._begins_at)
         if self._is_due:
             self._timer.update_last_triggered_step(step)
             self._write(step, run_values.run_metadata)
         self._next_step = step + 1
 
+    def rest(self) -> Rest | None:
+        """Return when the next trace is due: in the run that would bring the step."""
+        step, time = self._timer.next_trigger()
+        return Rest(step=step - 1, time=time) if self._next_step is not None and step > self._next_step else None
+
+    def wake(self, step: int, runs: int) -> None:
+        """Go on from the step that was reached meanwhile."""
+        self._next_step = step + 1
+
+    def end(self, session: Any) -> None:
+        """Put what was written into the file."""
+        if self._file_writer is not None:
+            self._file_writer.flush()
+
     def _write(self, step: int, metadata: Any) -> None:
         path = self._output_file.format(step)
         _LOG.info("Saving timeline for %d into '%s'.", step, path)
-        os.makedirs(self._output_dir or ".", exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(Timeline(metadata.step_stats).generate_chrome_trace_format(self._show_dataflow, self._show_memory))
+        trace = Timeline(metadata.step_stats).generate_chrome_trace_format(self._show_dataflow, self._show_memory)
+        try:
+            os.makedirs(self._output_dir or ".", exist_ok=True)
+            write_whole(Path(path), lambda file: file.write(trace.encode()))
+        except (OSError, OpError) as error:
+            # A trace is not worth the training.
+            warn(f"The trace of step {step} is left out: {first_line(error)}")
         if self._file_writer is not None:
-            self._file_writer.add_run_metadata(metadata, f"step_{step}", step)
+            self._file_writer.add_run_metadata(metadata, f"step_{step}")

@@ -256,9 +256,24 @@ def test_traces_are_written_but_not_of_the_first_run(tmp_path: Path) -> None:
         for _ in range(6):
             session.run(count)
     tf.summary.FileWriterCache.clear()
-    assert sorted(path.name for path in tmp_path.glob("timeline-*")) == ["timeline-3.json", "timeline-5.json"]
-    events = json.loads((tmp_path / "timeline-3.json").read_text())["traceEvents"]
+    assert sorted(path.name for path in tmp_path.glob("timeline-*")) == ["timeline-2.json", "timeline-4.json", "timeline-6.json"]
+    events = json.loads((tmp_path / "timeline-2.json").read_text())["traceEvents"]
     assert any(event.get("args", {}).get("name") == "AssignAdd" for event in events)
+
+
+def test_a_trace_that_cannot_be_written_does_not_stop_training(tmp_path: Path) -> None:
+    _step, count = counting()
+    (tmp_path / "timeline-2.json").mkdir()
+    with tf.train.MonitoredSession(hooks=[tf.train.ProfilerHook(save_steps=1, output_dir=str(tmp_path))]) as session:
+        session.run(count)
+        with pytest.warns(
+            UserWarning, match=r"The trace of step 2 is left out: '.*timeline-2.json' can't be written: is a directory"
+        ) as caught:
+            session.run(count)
+        assert caught[0].filename == __file__
+        session.run(count)
+    tf.summary.FileWriterCache.clear()
+    assert (tmp_path / "timeline-3.json").is_file()
 
 
 def test_a_trace_without_a_directory_goes_to_the_present_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

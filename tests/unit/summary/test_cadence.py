@@ -45,6 +45,36 @@ def test_due_summaries() -> None:
     assert due_summaries(merged, 1, cadence) == [loss]
 
 
+def test_a_pattern_that_fits_no_tag_is_said_once() -> None:
+    with tf.name_scope("OptimizeLoss"):
+        loss, weights = tf.summary.scalar("loss", 1.0), tf.summary.histogram("gradients/weights", [1.0])
+    cadence = Cadence({"Gradients/*": 10, "loss": 1, "los": 2, "gradients/*": 5})
+    assert cadence.due(None, 0) == []  # nothing is known yet
+    with pytest.warns(UserWarning) as caught:
+        cadence.due([loss], 0)
+    assert [str(one.message) for one in caught] == [
+        "The cadence names 'Gradients/*', but no summary has such a tag; the nearest is 'OptimizeLoss/gradients/weights'.",
+        "The cadence names 'los', but no summary has such a tag; the nearest is 'OptimizeLoss/loss'.",
+    ]
+    assert caught[0].filename == __file__
+    cadence.due([weights], 1)
+
+
+def test_a_hook_warns_in_its_first_run(tmp_path: Any) -> None:
+    count = tf.assign_add(tf.train.get_or_create_global_step(), 1)
+    summary = tf.summary.scalar("accuracy", tf.cast(count, tf.float32))
+    hook = tf.train.SummarySaverHook(output_dir=str(tmp_path), summary_op=summary, cadence={"acuracy": 3, "*": 1})
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+        with pytest.warns(
+            UserWarning, match="The cadence names 'acuracy', but no summary has such a tag; the nearest is 'accuracy'"
+        ) as caught:
+            session.run(count)
+        assert caught[0].filename == __file__
+        session.run(count)
+    tf.summary.FileWriterCache.clear()
+    assert tf.summary.read(tmp_path).scalars("accuracy").steps.tolist() == [1, 2]
+
+
 class Clock:
     """A clock that is set by hand."""
 

@@ -248,7 +248,7 @@ def test_a_broken_line(tmp_path: Path) -> None:
         assert tf.summary.read(tmp_path).scalars("loss").values.tolist() == [2.0]
 
 
-def test_the_writer_of_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writer_of_json_lines(tmp_path: Path) -> None:
     writer = tf.summary.JSONLinesWriter(str(tmp_path), max_queue=2)
     path = Path(writer.get_filename())
     writer.add_summary(numbers(a=1.0))
@@ -268,17 +268,7 @@ def test_the_writer_of_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     writer.reopen()
     assert writer.get_filename() != str(path)
 
-    writer._file.close()
-
-    class Full:
-        name = "full"
-
-        def flush(self) -> None:
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer, "_file", Full())
-    with pytest.raises(tf.errors.ResourceExhaustedError, match="Summaries can't be written to 'full': no space left on device"):
-        writer.flush()
+    writer.close()
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

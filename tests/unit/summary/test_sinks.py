@@ -1,8 +1,5 @@
-"""Sinks besides event files: several at once, MLflow, Weights & Biases."""
+"""Sinks besides event files: several at once, and what they share."""
 
-import importlib
-import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +7,10 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-from graphopt.errors import MissingPackageError
 from graphopt.ops.summary import histogram_of
 from graphopt.summary.sinks import SinkWithSummaries, few_buckets
 
 Value = tf.Summary.Value
-HAS = {name: importlib.util.find_spec(name) is not None for name in ("mlflow", "wandb")}
-# What these packages warn of themselves.
-QUIET = [pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("DeprecationWarning", "FutureWarning", "PendingDeprecationWarning")]
-pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 def summary(step: int) -> Any:
@@ -62,45 +54,6 @@ def test_a_sink_writes() -> None:
         SinkWithSummaries().add_summary(tf.Summary())
     with pytest.raises(NotImplementedError):
         SinkWithSummaries().close()
-
-
-def test_mlflow(tmp_path: Path) -> None:
-    if not HAS["mlflow"]:
-        with pytest.raises(MissingPackageError, match=r"MlflowSink needs the package 'mlflow': pip install 'graphopt\[mlflow\]'"):
-            tf.summary.MlflowSink(tmp_path)
-        return
-    before = dict(os.environ)
-    runs = []
-    for _ in range(2):
-        with tf.summary.MlflowSink(tmp_path / "runs", experiment="e", run_name="r") as sink:
-            sink.add_hparams({"rate": 0.1})
-            for step in range(600):
-                sink.add_summary(summary(step), step)
-                sink.write(summary(step), None, 1.0)
-        runs.append(sink.run_id)
-    assert os.environ == before
-    assert len(set(runs)) == 2
-    (metrics,) = (tmp_path / "runs").glob(f"*/{runs[0]}/metrics/train/loss")
-    rows = [line.split() for line in metrics.read_text().splitlines()]
-    assert len(rows) == 1200
-    assert [(float(value), int(step)) for _, value, step in rows if step != "0"] == [(step / 2, step) for step in range(1, 600)]
-    (parameter,) = (tmp_path / "runs").glob(f"*/{runs[0]}/params/rate")
-    assert parameter.read_text() == "0.1"
-
-
-def test_wandb(tmp_path: Path) -> None:
-    if not HAS["wandb"]:
-        with pytest.raises(MissingPackageError, match=r"WandbSink needs the package 'wandb': pip install 'graphopt\[wandb\]'"):
-            tf.summary.WandbSink(tmp_path)
-        return
-    with tf.summary.WandbSink(tmp_path, project="p", name="n", hparams={"rate": 0.1}) as sink:
-        for step in range(3):
-            sink.add_summary(summary(step), step)
-            sink.add_summary(tf.Summary([Value("note")]), step)
-        sink.flush()
-        folder = Path(sink.folder)
-    assert folder.is_relative_to(tmp_path)
-    assert [path for path in folder.iterdir() if path.suffix == ".wandb" and path.stat().st_size > 500]
 
 
 # --- histograms for others -------------------------------------------------------------------------------------------

@@ -86,8 +86,8 @@ def test_the_short_way_to_an_event_gives_the_same_bytes(step: int | None) -> Non
 def test_records_of_one_length_are_framed_as_single_ones_are() -> None:
     random = np.random.default_rng(0)
     given = [random.bytes(int(size)) for size in random.choice([0, 5, 5, 5, 33, 33, 34, 5000], 300)]
-    assert frames(given) == b"".join([frame(item) for item in given])
-    assert frames(given[:3]) == b"".join([frame(item) for item in given[:3]])
+    assert frames(given) == [frame(item) for item in given]
+    assert frames(given[:3]) == [frame(item) for item in given[:3]]
 
 
 def test_metadata_is_written_once_for_each_tag(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 def test_flushing(tmp_path: Path) -> None:
     writer = tf.summary.FileWriter(tmp_path)
     writer.add_summary(scalar(1.0))
-    assert Path(writer.get_filename()).stat().st_size == 0
+    assert len(events(writer.get_filename())) == 1  # the version
     writer.flush()
     assert len(events(writer.get_filename())) == 2
     writer.close()
@@ -182,7 +182,7 @@ def test_flushing(tmp_path: Path) -> None:
 def test_the_thread_flushes_by_itself(tmp_path: Path) -> None:
     writer = tf.summary.FileWriter(tmp_path, flush_secs=0)
     writer.add_summary(scalar(1.0))
-    assert eventually(lambda: Path(writer.get_filename()).stat().st_size > 0)
+    assert eventually(lambda: len(events(writer.get_filename())) == 2)
     writer.close()
 
 

@@ -11,8 +11,7 @@ import pytest
 import graphopt as tf
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.runtime.profile import RunMetadata
-from graphopt.summary import background, directory, event_file
-from graphopt.summary.background import Background
+from graphopt.summary import directory
 
 Value = tf.Summary.Value
 
@@ -78,47 +77,6 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.
         tf.summary.FileWriter(tmp_path / "new")
 
 
-class FullDisk:
-    """A file on a disk that is full."""
-
-    def write(self, items: Any) -> None:
-        raise OSError(errno.ENOSPC, "no space left")
-
-    def flush(self) -> None:
-        """Nothing to do."""
-
-    def close(self) -> None:
-        raise OSError(errno.ENOSPC, "no space left")
-
-
-def test_a_full_disk_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = tf.summary.FileWriter(tmp_path)
-    monkeypatch.setattr(event_file.EventFile, "write", FullDisk.write)
-    writer.add_summary(scalar(1.0))
-    with pytest.raises(tf.errors.ResourceExhaustedError, match=r"Summaries can't be written to '.*': no space left"):
-        writer.flush()
-    with pytest.warns(UserWarning, match="Summaries can't be written to '.*no space left. From here on they are dropped"):
-        writer.add_summary(scalar(1.0))
-    writer.add_summary(scalar(1.0))  # said once
-    writer.close()
-
-
-def test_a_full_disk_is_said_when_closing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = tf.summary.FileWriter(tmp_path)
-    monkeypatch.setattr(event_file.EventFile, "write", FullDisk.write)
-    writer.add_summary(scalar(1.0))
-    with pytest.warns(UserWarning, match="Summaries can't be written to"):
-        writer.close()
-
-
-def test_a_file_that_fails_when_it_is_closed() -> None:
-    writing = Background(FullDisk(), 10, 120)
-    writing.close()
-    writing.close()
-    assert writing.error is not None
-    assert background.Background is Background
-
-
 @pytest.mark.parametrize(
     ("use", "kind", "text"),
     [
@@ -152,3 +110,5 @@ def test_a_tag_of_run_metadata_is_used_once(tmp_path: Path) -> None:
 def test_no_directory() -> None:
     with pytest.raises(ArgumentTypeError, match="A log directory must be a path, got None of"):
         tf.summary.FileWriter(None)
+    with pytest.raises(ArgumentError, match="A log directory must be a path, but no file can have a NUL character in its name"):
+        tf.summary.FileWriter("a\0b")
