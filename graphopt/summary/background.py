@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 # How often at most the file is flushed, in seconds.
 _SHORTEST = 0.05
-# How many items wait before the thread is woken where any number may.
-_MANY = 1000
+# How many items wait before the thread is woken where any number may: so many are written at little cost for each.
+_MANY = 512
 
 
 class File(Protocol):

@@ -8,12 +8,14 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from graphopt.graph.crc32c import masked_crc32c, masked_crc32c_of_length, masked_crc32c_of_rows
+from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.ops.summary_wire import varint
 from graphopt.summary.appending import AppendingFile
 from graphopt.summary.directory import claim, new_file
@@ -70,6 +72,54 @@ def summary_event(summary: bytes, step: int | None, wall_time: float) -> bytes:
     return _TIME.pack(0x09, wall_time) + middle + b"\x2a" + varint(len(summary)) + summary
 
 
+class ScalarEvent(NamedTuple):
+    """An event with numbers, whose bytes are made when it is written.
+
+    Attributes:
+      layout: the tags. values: the numbers, and maybe others. step: the step, or None. wall_time: seconds since 1970.
+    """
+
+    layout: ScalarLayout
+    values: Sequence[Any]
+    step: int | None
+    wall_time: float
+
+    def kind(self) -> tuple[int, int]:
+        """Return what events have in common whose bytes can be made side by side; the second number is -1 where they can't."""
+        step = self.step or 0
+        return id(self.layout), -1 if step < 0 else len(varint(step)) if step else 0
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the event."""
+        return summary_event(self.layout.summary(self.values), self.step, self.wall_time)
+
+
+def records(events: Sequence[bytes | ScalarEvent]) -> list[bytes]:
+    """Return the records of some events, in blocks of one or more."""
+    blocks: list[bytes] = []
+    for kind, group in groupby(events, lambda event: event.kind() if type(event) is ScalarEvent else None):
+        some: list[Any] = list(group)
+        if kind is None:
+            blocks += frames(some)
+        elif kind[1] < 0 or len(some) < _MANY:
+            blocks += frames([event.to_bytes() for event in some])
+        else:
+            blocks.append(_scalar_records(some))
+    return blocks
+
+
+def _scalar_records(events: Sequence[ScalarEvent]) -> bytes:
+    """Return the records of events of one kind."""
+    layouts, values, steps, times = zip(*events, strict=True)
+    rows = layouts[0].events(values, [step or 0 for step in steps], times)
+    count, size = rows.shape
+    whole = np.empty((count, size + _HEADER.size + _FOOTER.size), np.uint8)
+    whole[:, : _HEADER.size] = np.frombuffer(_HEADER.pack(size, masked_crc32c_of_length(size)), np.uint8)
+    whole[:, _HEADER.size : -_FOOTER.size] = rows
+    whole[:, -_FOOTER.size :] = masked_crc32c_of_rows(rows).astype("<u4")[:, None].view(np.uint8)
+    return whole.tobytes()
+
+
 class EventFile(AppendingFile):
     """A new event file of a directory, which begins with the version of the format.
 
@@ -84,7 +134,7 @@ class EventFile(AppendingFile):
     def __init__(self, folder: Path, suffix: str = "", lasting: Callable[[], Sequence[bytes]] = lambda: ()) -> None:
         self._lasting: Callable[[], Sequence[bytes]] = tuple
         # Checksums are made for many events at once, however few come at a time.
-        self._unframed: list[bytes] = []
+        self._unframed: list[bytes | ScalarEvent] = []
         self._unframed_bytes = 0
         place = folder.absolute()
         with failing_as(f"No file can be made in the log directory '{folder}'"):
@@ -92,7 +142,7 @@ class EventFile(AppendingFile):
         self._lasting = lasting
         self.flush()
 
-    def write(self, events: Sequence[bytes]) -> None:
+    def write(self, events: Sequence[bytes | ScalarEvent]) -> None:
         """Append records."""
         self._unframed += events
         self._unframed_bytes += sum(map(len, events))
@@ -101,7 +151,7 @@ class EventFile(AppendingFile):
 
     def _frame(self) -> None:
         events, self._unframed, self._unframed_bytes = self._unframed, [], 0
-        self.append(frames(events))
+        self.append(records(events))
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""

@@ -8,18 +8,19 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.graph_def import GraphDef, MetaGraphDef, to_graph_def
-from graphopt.ops.summary_proto import SessionLog, Summary, SummaryValue
+from graphopt.ops.summary_proto import SerializedSummary, SessionLog, Summary, SummaryValue
+from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.runtime.profile import RunMetadata
 from graphopt.summary.background import Background
 from graphopt.summary.directory import prepare, to_path, warn_of_other_writers, warn_user
-from graphopt.summary.event_file import EventFile, summary_event
+from graphopt.summary.event_file import EventFile, ScalarEvent, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
 from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
@@ -112,13 +113,14 @@ class FileWriter:
         """Write a summary with its step and time, as every sink does."""
         self._add(summary_event(self._bytes_of(summary), step, wall_time))
 
-    def add_serialized(self, summary: bytes, step: int | None, wall_time: float) -> None:
-        """Write the bytes of a summary without metadata as they are, unread: the quickest way.
+    def add_scalars(self, layout: ScalarLayout, values: Sequence[Any], step: int | None, wall_time: float) -> None:
+        """Write numbers: the quickest way. Their bytes are made on the thread, for many steps at once.
 
         Args:
-          summary: the bytes of a `Summary`. step: the step it belongs to, or None. wall_time: seconds since 1970.
+          layout: the tags. values: the numbers, which nobody changes any more. step: the step they belong to, or None.
+          wall_time: seconds since 1970.
         """
-        self._add(summary_event(summary, step, wall_time))
+        self._add(ScalarEvent(layout, values, step, wall_time))
 
     def _bytes_of(self, summary: Any) -> bytes:
         made = summary
@@ -129,7 +131,7 @@ class FileWriter:
         for value in made.value:
             if "metadata" in value._set:
                 return Summary([self._with_metadata_once(value) for value in made.value]).SerializeToString()
-        return made.SerializeToString()
+        return summary if type(summary) is SerializedSummary else made.SerializeToString()
 
     def _with_metadata_once(self, value: SummaryValue) -> SummaryValue:
         """Return a value without its metadata, if the file has the tag's metadata already."""
@@ -156,7 +158,7 @@ class FileWriter:
         self._add(event)
         return event
 
-    def _add(self, event: bytes) -> None:
+    def _add(self, event: bytes | ScalarEvent) -> None:
         if not self._is_open:
             warnings.warn(_CLOSED, stacklevel=3)
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 from graphopt.errors import ArgumentError
 from graphopt.graph.summary_cadence import Cadence, LoggingBudget
 from graphopt.ops.summary import merge_summary, scalar_summary
-from graphopt.ops.summary_message import to_float32
 from graphopt.ops.summary_proto import SessionLog, Summary
-from graphopt.ops.summary_wire import BYTES, FIXED32, key, varint
+from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.runtime.many_steps import SummaryOfValues
 from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
@@ -259,15 +257,15 @@ class SummarySources:
         self._places = [[at[value] for value in scalar.values] for scalar in self._scalars]
         self.fetches: list[Any] = [*self._numbers, *others]
         is_plain = bool(leaves) and not others and all(leaf.op.opdef is scalar_summary for leaf in leaves)
-        self._packed = PackedScalars([(leaf.op.attributes["tag"], at[leaf.op.inputs[0]]) for leaf in leaves]) if is_plain else None
+        self._layout = ScalarLayout([(leaf.op.attributes["tag"], at[leaf.op.inputs[0]]) for leaf in leaves]) if is_plain else None
 
     def write(self, writer: Any, values: Sequence[Any], step: int) -> None:
         """Write the summaries, made of the values of the fetches."""
-        add_serialized = getattr(writer, "add_serialized", None) if self._packed is not None else None
-        if add_serialized is None or self._packed is None:
+        add_scalars = getattr(writer, "add_scalars", None) if self._layout is not None else None
+        if add_scalars is None:
             writer.add_summary(self.summary_of(values), step)
         else:
-            add_serialized(self._packed.of(values), step, time.time())
+            add_scalars(self._layout, values, step, time.time())
 
     def summary_of(self, values: Sequence[Any]) -> Summary:
         """Return the summaries as one, made of the values of the fetches."""
@@ -277,44 +275,6 @@ class SummarySources:
         for part in parts:
             whole.MergeFrom(part if isinstance(part, Summary) else Summary.FromString(part))
         return whole
-
-
-class PackedScalars:
-    """The bytes of a `Summary` of numbers: always the same but for the numbers, so that one call makes them.
-
-    Args:
-      scalars: pairs of a tag and the place of its number among the values.
-
-    Example:
-      >>> from graphopt.train.hooks.summary import PackedScalars
-      >>> tf.Summary.FromString(PackedScalars([("loss", 1)]).of([0.25, 0.5])).value[0].simple_value
-      0.5
-    """
-
-    def __init__(self, scalars: Sequence[tuple[str, int]]) -> None:
-        heads = [_head(tag) for tag, _ in scalars]
-        self._struct = struct.Struct("<" + "".join(f"{len(head)}sf" for head in heads))
-        self._heads = heads
-        self._places = [place for _, place in scalars]
-
-    def of(self, values: Sequence[Any]) -> bytes:
-        """Return the bytes for these values."""
-        fields: list[Any] = []
-        for head, place in zip(self._heads, self._places, strict=True):
-            fields.append(head)
-            fields.append(values[place])
-        try:
-            return self._struct.pack(*fields)
-        except OverflowError:
-            # More than a float32 can hold, as a float64 may be: it is infinite there.
-            return self._struct.pack(*[field if type(field) is bytes else to_float32(field) for field in fields])
-
-
-def _head(tag: str) -> bytes:
-    """Return what stands before a number: the keys and lengths of `Summary.value` and its tag, and the number's key."""
-    name = tag.encode()
-    inner = key(1, BYTES) + varint(len(name)) + name + key(2, FIXED32)
-    return key(1, BYTES) + varint(len(inner) + 4) + inner
 
 
 def _leaves(summary: Any) -> list[Any]:

@@ -15,7 +15,7 @@ import pytest
 
 import graphopt as tf
 from graphopt.summary import Event
-from graphopt.train.hooks import protocol, summary, writers
+from graphopt.train.hooks import protocol, writers
 
 
 class FakeWriter:
@@ -93,14 +93,6 @@ def test_a_scaffold_without_summaries_writes_none() -> None:
     with tf.train.MonitoredSession(tf.train.ChiefSessionCreator(scaffold), hooks=[hook]) as session:
         session.run(count)
     assert writer.seen == [[1, "session 1"], "flush"]
-
-
-def test_packed_numbers_are_the_bytes_of_the_message() -> None:
-    tags = ["loss", "a/" + "long" * 60, "ü"]
-    packed = summary.PackedScalars([(tag, i) for i, tag in enumerate(tags)])
-    for values in ([0.0, -1.5, np.float32(3.25)], [np.float64(1e300), np.nan, -np.inf], [np.int64(3), np.float16(0.5), True]):
-        made = tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in zip(tags, values, strict=True)])
-        assert packed.of(values) == made.SerializeToString()
 
 
 @pytest.mark.parametrize("kind", ["scalars", "with a histogram"])

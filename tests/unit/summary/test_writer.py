@@ -16,9 +16,10 @@ import graphopt as tf
 from graphopt.errors import ArgumentTypeError
 from graphopt.graph.graph_def import GraphDef, MetaGraphDef, NodeDef
 from graphopt.ops.summary_proto import SessionLog
+from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.runtime.profile import DeviceStepStats, NodeExecStats, RunMetadata, StepStats
 from graphopt.summary.background import Background
-from graphopt.summary.event_file import frame, frames, summary_event
+from graphopt.summary.event_file import ScalarEvent, frame, frames, records, summary_event
 from graphopt.summary.hparams import FAILURE, HParamsPluginData
 from graphopt.summary.protos import Event, RunMetadataProto
 from graphopt.summary.records import find_records
@@ -67,7 +68,7 @@ def test_summaries(tmp_path: Path) -> None:
         writer.add_summary(scalar(2.5), global_step=0)
         writer.add_summary(None, global_step=4)
         writer.write(scalar(3.5), 9, 12.25)
-        writer.add_serialized(scalar(4.5).SerializeToString(), None, 13.5)
+        writer.add_scalars(ScalarLayout([("loss", 1)]), [0.0, np.float32(4.5)], None, 13.5)
     found = written(writer)
     first, second, third, fourth, last = found
     assert [e.summary.value[0].simple_value for e in found] == [0.5, 1.5, 2.5, 3.5, 4.5]
@@ -81,6 +82,32 @@ def test_the_short_way_to_an_event_gives_the_same_bytes(step: int | None) -> Non
     for summary in (scalar(1.5), tf.Summary(), tf.Summary([Value("w" * 300, simple_value=1.0)] * 20)):
         made = Event(wall_time=2.5, step=step, summary=summary).SerializeToString()
         assert summary_event(summary.SerializeToString(), step, 2.5) == made
+
+
+TAGS = ["loss", "a/" + "long" * 60, "ü"]
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0, -1.5, np.float32(3.25)], [np.float64(1e300), np.nan, -np.inf], [np.int64(3), np.float16(0.5), True]]
+)
+def test_numbers_have_the_bytes_of_their_message(values: list[Any]) -> None:
+    layout = ScalarLayout([(tag, i) for i, tag in enumerate(TAGS)])
+    message = tf.Summary(value=[Value(tag=tag, simple_value=float(value)) for tag, value in zip(TAGS, values, strict=True)])
+    assert layout.summary(values) == message.SerializeToString()
+
+
+def test_numbers_of_many_steps_have_the_records_of_single_ones() -> None:
+    random = np.random.default_rng(0)
+    layouts = [ScalarLayout([(tag, 2 - i) for i, tag in enumerate(TAGS)]), ScalarLayout([("other", 0)])]
+    steps = [None, 0, *range(60), *range(100, 160), *[1 << 40] * 40, -1, -1]
+    given: list[Any] = []
+    for i, step in enumerate(steps * 2):
+        numbers = [random.normal() * 10.0 ** random.integers(-50, 50), np.float32(i), [np.inf, np.nan, 1e39][i % 3]]
+        given.append(ScalarEvent(layouts[i >= len(steps)], numbers, step, 1e9 + i / 7))
+    given[70:70] = [b"something else"]
+    expected = [frame(event.to_bytes() if isinstance(event, ScalarEvent) else event) for event in given]
+    assert b"".join(records(given)) == b"".join(expected)
+    assert len(records(given)) < len(given) / 2, "they are made side by side"
 
 
 def test_records_of_one_length_are_framed_as_single_ones_are() -> None:
