@@ -267,8 +267,7 @@ class Variable(Symbolic):
     def __iter__(self) -> Any:
         raise ArgumentTypeError("'Variable' object is not iterable.")
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
         return self is other

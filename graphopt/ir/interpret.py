@@ -40,6 +40,15 @@ def run_program(program: Program, inputs: Mapping[str, Any], xp: Any = np) -> li
     return _prepared(program, id(program.origins)).run(inputs, xp)
 
 
+def run_once(program: Program) -> list[Any]:
+    """Return the values of the outputs of a program of constants that is not run again: nothing of it is kept.
+
+    Raises:
+      OpError: when a node fails.
+    """
+    return _Prepared(program).run({}, np)
+
+
 class _Prepared:
     """A program as a list of steps over a table of values."""
 

@@ -25,8 +25,7 @@ def run_recorded(fetches: Iterable[Tensor | Operation], feeds: Mapping[Tensor, A
     """
     fetched = list(fetches)
     run = RecordedRun(feeds, state)
-    for operation in needed_operations(fetched, feeds):
-        run.step(operation)
+    run.run(needed_operations(fetched, feeds), [f for f in fetched if isinstance(f, Tensor)])
     values = [run.value(f) if isinstance(f, Tensor) else None for f in fetched]
     state.update(run.written())
     return values

@@ -40,6 +40,11 @@ class Statistics:
         self._learning_rate = learning_rate
         self._tensors: dict[str, Tensor] = {}
 
+    @property
+    def clipping(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """The gradients that are not None by variable: before clipping, and as the optimizer gets them. Nothing is recorded for them."""
+        return dict(self._before), dict(self._after)
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the statistics by name, float64 scalars and integer counters. Fetch them with the training op, or alone for what a step
         would be: nothing changes then, but noise is drawn.

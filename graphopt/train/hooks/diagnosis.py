@@ -1,30 +1,24 @@
-"""Where a number that is not finite comes from: the step is run again, one operation at a time."""
+"""Where a number that is not finite comes from: what a step that is run again has found, in words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from graphopt.compiler.discharge import Reference
-from graphopt.compiler.needed import needed_operations
-from graphopt.errors import OpError
+from graphopt.graph.capture import BranchGraph
+from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Location, Operation, Tensor
-from graphopt.graph.settings import default_settings
-from graphopt.ops import elementwise
-from graphopt.ops.control import placeholder
-from graphopt.ops.softmax import softmax_op
-from graphopt.ops.state import variable as variable_op
-from graphopt.runtime.fetching import flatten_feeds
-from graphopt.runtime.recorded import RecordedRun
-from graphopt.runtime.session import Session
+from graphopt.ops.branch import captured
+from graphopt.runtime.recorded import Place
+from graphopt.train.hooks.rerun import Origin, Rerun
 from graphopt.train.hooks.value_range import ValueRange, is_finite
 
-_GRADIENT_OF = re.compile(r"(?:^|/)gradients(?:_\d+)?/(.*?)_grad(?:_\d+)?(?:/|$)")
+_GRADIENT_PART = re.compile(r"_grad(?:_\d+)?(?=/|$)")
 _STARTS_BACKWARD = re.compile(r"(?:^|/)grad_ys_\d+$")
+_ALL_FINITE = (
+    "run one operation at a time, the step gives only finite numbers, so it is a matter of rounding, or of an overflow inside of operations"
+)
 
 
 @dataclass(frozen=True)
@@ -33,39 +27,54 @@ class NonFiniteReport:
 
     Attributes:
       step: the global step before the run, or None.
-      seen_in: the tensor in which it was noticed, with its values.
-      operation: the operation that made it of finite inputs, or None when it was fed, stood in a variable, or did not come again when the
-        step was run one operation at a time.
-      source: the tensor that was fed, or the variable, that is not finite; None otherwise.
+      seen_in: the tensor in which it was noticed, with its values; None when the step could not be run again.
+      operation: the operation that made it of finite inputs, also one inside of a branch or a loop; None when it was fed, stood in a
+        variable, or could not be named.
+      places: the branches and turns of loops that the operation stands in, outermost first.
+      source: the tensor that was fed, or the variable, that is not finite; None otherwise. is_fed: whether it was fed.
       phase: "forward", "backward" or "update": where the operation stands.
       location: the user's line that recorded the operation; for the gradient of an operation the line of that operation.
       forward: for a gradient, the operation that it is the gradient of.
       inputs, outputs: the values of the operation's inputs and results.
       hint: what often helps, or None.
+      unnamed: why neither an operation nor a source could be named, or None.
     """
 
     step: int | None
-    seen_in: ValueRange
-    operation: Operation | None
-    source: ValueRange | None
-    phase: str
-    location: Location | None
-    forward: Operation | None
-    inputs: tuple[ValueRange, ...]
-    outputs: tuple[ValueRange, ...]
-    hint: str | None
+    seen_in: ValueRange | None
+    operation: Operation | None = None
+    source: ValueRange | None = None
+    phase: str = "forward"
+    location: Location | None = None
+    forward: Operation | None = None
+    inputs: tuple[ValueRange, ...] = ()
+    outputs: tuple[ValueRange, ...] = ()
+    hint: str | None = None
+    places: tuple[Place, ...] = ()
+    is_fed: bool = False
+    unnamed: str | None = None
+
+    @property
+    def turn(self) -> int | None:
+        """Which turn of the innermost loop around the operation it was, counted from 0; None outside of loops."""
+        return next((place.turn for place in reversed(self.places) if place.turn is not None), None)
 
     def __str__(self) -> str:
         when = "" if self.step is None else f"Step {self.step}: "
-        lines = [f"{when}{self.seen_in.name} {self.seen_in.type} is not finite: {self.seen_in.described}."]
+        if self.seen_in is None:
+            lines = [f"{when}The loss, a gradient or an updated variable is not finite."]
+        else:
+            lines = [f"{when}{self.seen_in.name} {self.seen_in.type} is not finite: {self.seen_in.described}."]
         if self.operation is not None:
             what = f"'{self.operation.name}' ({self.operation.type}, {self.phase})"
             of = "" if self.forward is None else f", the gradient of '{self.forward.name}'"
-            lines.append(f"The first bad value comes from {what}{of}{_at(self.location)}")
+            where = "".join([f"\n  in {_described(place)}" for place in reversed(self.places)])
+            lines.append(f"The first bad value comes from {what}{of}{where}{_at(self.location)}")
         elif self.source is not None:
-            lines.append(f"It was there before the step: {self.source}{_at(self.location)}")
+            came = "It was fed" if self.is_fed else "It was there before the step"
+            lines.append(f"{came}: {self.source}{_at(self.location)}")
         else:
-            lines.append("Run one operation at a time, the step gives only finite numbers: it is a matter of rounding or overflow.")
+            lines.append(f"The operation that made it could not be named: {self.unnamed}.")
         lines += [f"  input  {each}" for each in self.inputs] + [f"  output {each}" for each in self.outputs]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
@@ -78,104 +87,114 @@ def _at(location: Location | None) -> str:
     return f"\n  at {location}" + (f": {location.text}" if location.text else "")
 
 
-class Rerun:
-    """A run of a session's graph from its present state, one operation at a time; nothing is committed.
-
-    Checks that fail let their operand through, so that what comes after them can be looked at.
-
-    Args:
-      session: the session. fetches: tensors and operations. feed_dict: what is fed.
-    """
-
-    def __init__(self, session: Session, fetches: Iterable[Any], feed_dict: Mapping[Any, Any] | None) -> None:
-        store = session.store
-        with store.lock:
-            state: dict[str, Any] = dict(default_settings(session.graph))
-            state.update({name: np.array(cell.value) for name, cell in store.cells.items() if cell.value is not None})
-        self.feeds = flatten_feeds(session.graph, feed_dict or {})
-        self._state = state
-        self._run = _TolerantRun(self.feeds, state, store.entropy)
-        for operation in needed_operations(list(fetches), self.feeds):
-            self._run.step(operation)
-
-    def value(self, tensor: Tensor) -> Any:
-        """Return what a tensor is; for a variable its value before the run."""
-        return self._state.get(tensor.op.name) if tensor.op.opdef is variable_op else self._run.value(tensor)
-
-    def has(self, tensor: Tensor) -> bool:
-        """Return whether the run came past a tensor that has numbers."""
-        found = self._run.found(tensor)
-        return found is not None and not isinstance(found, Reference)
+def _described(place: Place) -> str:
+    if place.turn is None:
+        return f"the {place.side} branch of '{place.holder.name}'"
+    part = "the condition of " if place.side == "condition" else ""
+    forward = forward_of(place.holder)
+    if place.forward_turn is None or forward is None:
+        return f"{part}turn {place.turn} of the loop '{place.holder.name}'"
+    return f"{part}turn {place.turn} of the loop '{place.holder.name}', the gradient of turn {place.forward_turn} of '{forward.name}'"
 
 
-class _TolerantRun(RecordedRun):
-    """Lets the operand of a check that fails through."""
-
-    def step(self, operation: Operation) -> None:
-        try:
-            super().step(operation)
-        except OpError:
-            if operation.outputs and operation.opdef.view_of is None:
-                raise
-            for tensor, source in zip(operation.outputs, operation.inputs, strict=False):
-                self._values.setdefault(tensor, self._values[source])
-
-    def found(self, tensor: Tensor) -> Any:
-        """Return what stands for a tensor, or None when the run did not come past it."""
-        return self._values.get(tensor)
+# --- from a run to a report ------------------------------------------------------------------------------------------------
 
 
-def diagnose(rerun: Rerun, watched: Sequence[Tensor], loss: Tensor | None, step: int | None) -> NonFiniteReport:
+def diagnose(
+    rerun: Rerun,
+    watched: Mapping[Tensor, str],
+    loss: Tensor | None,
+    gradients: Sequence[Tensor],
+    step: int | None,
+    stopped: Operation | None = None,
+) -> NonFiniteReport:
     """Return where the first number that is not finite comes from.
 
     Args:
-      rerun: the step, run again. watched: the tensors that have to be finite, the loss first.
-      loss: what is minimised, if it is known. step: the global step before the run, or None.
+      rerun: the step, run again. watched: the tensors that have to be finite, the loss first, each with the name it is reported by.
+      loss: what is minimised, if it is known. gradients: its gradients. step: the global step before the run, or None.
+      stopped: the `check_numerics` that has stopped the run, if it was one.
     """
-    seen = next((tensor for tensor in watched if rerun.has(tensor) and not is_finite(rerun.value(tensor))), None)
-    if seen is None:
-        return NonFiniteReport(step, ValueRange.of(watched[0], rerun.value(watched[0])), None, None, "forward", None, None, (), (), None)
-    culprit, source = _trace(rerun, seen)
-    at = ValueRange.of(seen, rerun.value(seen))
-    if culprit is None:
-        operation = None if source is None else source.op
-        shown = None if source is None else ValueRange.of(source, rerun.value(source))
-        return NonFiniteReport(step, at, None, shown, "forward", None if operation is None else operation.location, None, (), (), None)
-    forward = forward_of(culprit)
+    found = None if stopped is None else rerun.stopped_at(stopped)
+    seen, origin = found if found is not None else _seen(rerun, watched, loss)
+    if origin is None:
+        return NonFiniteReport(step, seen, unnamed=_why_unnamed(rerun))
+    if origin.source is not None:
+        is_fed = origin.source in rerun.feeds
+        return NonFiniteReport(step, seen, source=origin.outputs[0], location=origin.source.op.location, is_fed=is_fed)
+    assert origin.operation is not None
+    again = original_of(origin.operation)
+    operation = origin.operation if again is None else again
+    outermost = origin.places[0].holder if origin.places else operation
+    phase = "forward" if again is not None else _phase(outermost, rerun, loss, gradients)
+    forward = forward_of(operation) if phase == "backward" or _is_gradient(operation.graph) else None
     return NonFiniteReport(
         step,
-        at,
-        culprit,
-        None,
-        _phase(culprit, loss, watched),
-        (forward or culprit).location,
-        forward,
-        tuple(ValueRange.of(t, rerun.value(t)) for t in culprit.inputs if rerun.has(t)),
-        tuple(ValueRange.of(t, rerun.value(t)) for t in culprit.outputs if rerun.has(t)),
-        _hint(culprit, rerun),
+        seen,
+        operation,
+        phase=phase,
+        location=(forward or operation).location,
+        forward=forward,
+        inputs=origin.inputs,
+        outputs=origin.outputs,
+        hint=origin.hint,
+        places=origin.places,
     )
 
 
-def _trace(rerun: Rerun, tensor: Tensor) -> tuple[Operation | None, Tensor | None]:
-    """Go back from a bad tensor along bad inputs; return the operation whose inputs are all finite, or what was bad from the start.
+def _seen(rerun: Rerun, watched: Mapping[Tensor, str], loss: Tensor | None) -> tuple[ValueRange | None, Origin | None]:
+    """Return the bad tensor to report, and its origin: the loss, or that whose bad number came first."""
+    bad = [tensor for tensor in watched if rerun.has(tensor) and not is_finite(rerun.value(tensor))]
+    origins = [(tensor, rerun.origin_of(tensor)) for tensor in bad]
+    named = [(tensor, origin) for tensor, origin in origins if origin is not None]
+    if not origins:
+        return None, None
+    if not named or bad[0] is loss:
+        tensor, origin = origins[0]
+    else:
+        tensor, origin = min(named, key=lambda pair: pair[1].order)
+    return ValueRange.of(tensor, rerun.value(tensor), watched[tensor]), origin
 
-    Going back, and not forward from the beginning, passes over numbers that are not finite and do no harm: a mask, an unused branch.
-    """
-    while True:
-        if tensor in rerun.feeds or tensor.op.opdef is placeholder or tensor.op.opdef is variable_op:
-            return None, tensor
-        bad = [source for source in tensor.op.inputs if not is_finite(rerun.value(source))]
-        if not bad:
-            return tensor.op, None
-        tensor = min(bad, key=lambda source: source.op.id)
+
+def _why_unnamed(rerun: Rerun) -> str:
+    if rerun.failures:
+        operation, error = rerun.failures[0]
+        return f"run one operation at a time, '{operation.name}' failed with {error_in_words(error)}"
+    return _ALL_FINITE + (", or a py_func gave other values when it was called again" if rerun.calls_python else "")
 
 
-def _phase(operation: Operation, loss: Tensor | None, watched: Sequence[Tensor]) -> str:
-    if loss is not None and operation in set(needed_operations([loss], ())):
+def error_in_words(error: BaseException) -> str:
+    """Return the class and the first line of an error."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+
+
+def _phase(operation: Operation, rerun: Rerun, loss: Tensor | None, gradients: Sequence[Tensor]) -> str:
+    if loss is not None and operation in _made_of([loss.op]):
         return "forward"
-    if not any(starts_backward(op) for op in needed_operations([operation], ())):
-        return "forward"
-    return "backward" if operation in set(needed_operations(watched, ())) else "update"
+    if operation in _made_of([tensor.op for tensor in gradients]):
+        return "backward" if any(starts_backward(op) for op in _made_of([operation])) else "forward"
+    return "update" if operation in _made_of(filter(writes, rerun.operations)) else "forward"
+
+
+def _made_of(operations: Iterable[Operation]) -> set[Operation]:
+    """Return the operations whose values go into some, those among them."""
+    found: set[Operation] = set()
+    pending = list(operations)
+    while pending:
+        operation = pending.pop()
+        if operation not in found:
+            found.add(operation)
+            pending.extend([tensor.op for tensor in operation.inputs])
+    return found
+
+
+def writes(operation: Operation) -> bool:
+    """Return whether an operation changes state, or may do so in a branch or a loop."""
+    return operation.opdef.discharge is not None and not operation.opdef.only_reads
+
+
+# --- gradients and what they are the gradients of --------------------------------------------------------------------------
 
 
 def starts_backward(operation: Operation) -> bool:
@@ -184,27 +203,40 @@ def starts_backward(operation: Operation) -> bool:
 
 
 def forward_of(operation: Operation) -> Operation | None:
-    """Return the operation whose gradient an operation belongs to, by its name."""
-    found = _GRADIENT_OF.search(operation.name)
-    if found is None:
-        return None
-    try:
-        return operation.graph.get_operation_by_name(found[1])
-    except KeyError:
-        return None
-
-
-def _hint(operation: Operation, rerun: Rerun) -> str | None:
-    """Return what often helps against what an operation did."""
-    first = np.asarray(rerun.value(operation.inputs[0])) if operation.inputs else np.zeros(0)
-    if operation.opdef is elementwise.log and operation.inputs[0].op.opdef is softmax_op:
-        return "log(softmax(x)) underflows: use tf.nn.softmax_cross_entropy_with_logits, or tf.nn.log_softmax."
-    if operation.opdef is elementwise.log and (first <= 0).any():
-        return f"log of {int((first == 0).sum())} zeros and {int((first < 0).sum())} negative numbers."
-    if operation.opdef is elementwise.sqrt and (first < 0).any():
-        return f"the square root of {int((first < 0).sum())} negative numbers."
-    if operation.opdef is elementwise.divide and not np.all(rerun.value(operation.inputs[1])):
-        return f"division by {int((np.asarray(rerun.value(operation.inputs[1])) == 0).sum())} zeros."
-    if operation.opdef is elementwise.exp and first.size:
-        return f"exp({first.max():.6g}) is more than {operation.inputs[0].dtype.name} can hold."
+    """Return the operation whose gradient an operation belongs to, by its name: that in the innermost ``NAME_grad``."""
+    name = operation.name
+    ends = [match.start() for match in _GRADIENT_PART.finditer(name)]
+    for end in reversed(ends):
+        starts = [0, *[i + 1 for i in range(end) if name[i] == "/"]]
+        for start in starts:
+            for graph in _differentiated(operation.graph):
+                found = graph._by_name.get(name[start:end])
+                if found is not None and found.opdef is not captured:
+                    return found
     return None
+
+
+def original_of(operation: Operation) -> Operation | None:
+    """Return the operation of a branch or loop that its gradient computes again as this one, or None."""
+    graph = operation.graph
+    if not isinstance(graph, BranchGraph) or graph.mirror is None:
+        return None
+    return graph.mirror.original(operation)
+
+
+def _is_gradient(graph: Graph) -> bool:
+    return any(isinstance(each, BranchGraph) and each.mirror is not None for each in _around(graph))
+
+
+def _around(graph: Graph | None) -> Iterator[Graph]:
+    while graph is not None:
+        yield graph
+        graph = graph.outer
+
+
+def _differentiated(graph: Graph) -> Iterator[Graph]:
+    """Give the graphs in which what an operation is the gradient of may stand, the nearest first."""
+    for each in _around(graph):
+        if isinstance(each, BranchGraph) and each.mirror is not None:
+            yield each.mirror.graph
+        yield each

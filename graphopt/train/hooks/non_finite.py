@@ -6,28 +6,24 @@ import logging
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
-
 from graphopt.compiler.needed import needed_operations
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError, InvalidArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import get_default_graph
-from graphopt.graph.indexed_slices import IndexedSlices
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.scopes import name_scope
 from graphopt.ops.control import check_numerics
-from graphopt.ops.elementwise import is_finite, logical_and, logical_not, logical_or, select
-from graphopt.ops.reduce import reduce_all
-from graphopt.ops.state import variable as variable_op
-from graphopt.ops.update_rule import check_sign
 from graphopt.runtime.fetching import Fetches, fetch_key
 from graphopt.train.global_step import get_global_step
-from graphopt.train.hooks.diagnosis import NonFiniteReport, Rerun, diagnose, forward_of, starts_backward
+from graphopt.train.hooks.diagnosis import NonFiniteReport, diagnose, error_in_words
+from graphopt.train.hooks.not_made import results_of_no_step
 from graphopt.train.hooks.protocol import Recovered, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from graphopt.train.hooks.rerun import Rerun
+from graphopt.train.hooks.value_range import is_finite
+from graphopt.train.hooks.watched import Check, guards_of, loss_and_gradients, loss_of, updated_variables
 
 _LOG = logging.getLogger("graphopt")
 _POLICIES = ("raise", "skip", "rollback", "warn")
-_MESSAGE = "The loss or a gradient is not finite."
 _REPORTS_KEPT = 100
 
 Policy = Literal["raise", "skip", "rollback", "warn"]
@@ -46,11 +42,12 @@ class NonFiniteError(InvalidArgumentError):
 
 
 class NonFiniteHook(SessionRunHook):
-    """Looks at the loss and all gradients of every step, inside the run: a step with a number that is not finite changes nothing.
+    """Looks at the loss, all gradients and what is written, inside the run: a step with a number that is not finite changes nothing.
 
-    What then happens is the policy. Whatever it is, the step is run once more, one operation at a time, and a report names the operation
-    that made the first bad number, the user's line, forward or backward, and the ranges of its inputs. The functions of a `py_func` that
-    the step has are called again for it.
+    What then happens is the policy. Whatever it is, the step is run once more, one operation at a time, with the values and the random
+    numbers that it had. A report names the operation that made the first bad number, inside of branches and turns of loops too, the user's
+    line, forward or backward, and the ranges of its inputs. The functions of a `py_func` that the step has are called again for it. When
+    no report can be made it says why, and the policy is carried out all the same.
 
     Args:
       train_op: what `optimize_loss`, `training_op`, `create_train_op` or `minimize` returned.
@@ -58,6 +55,8 @@ class NonFiniteHook(SessionRunHook):
         "rollback" restores the latest checkpoint. "warn" logs, and makes the step all the same, unless a `check_numerics` forbids it.
       most: how many steps in a row may be skipped, how many rollbacks there may be; beyond that it raises.
       loss: what is minimised, where the training op does not know it.
+      updates: also look at the new values of variables and slots (not of those that are updated row by row). They are then written after
+        the check, not in place. A variable that is not finite before the step either ends this.
       saver: what rolls back (that of the collection SAVERS by default). checkpoint_dir: where it finds the latest checkpoint (the last one
         it has saved by default).
       on_report: a function of each `NonFiniteReport`, called after the policy was carried out: to lower a learning rate, for example.
@@ -86,6 +85,7 @@ class NonFiniteHook(SessionRunHook):
         *,
         most: int = 10,
         loss: Any = None,
+        updates: bool = True,
         saver: Any = None,
         checkpoint_dir: Any = None,
         on_report: Callable[[NonFiniteReport], Any] | None = None,
@@ -98,6 +98,7 @@ class NonFiniteHook(SessionRunHook):
         self._policy = policy
         self._most = most
         self._loss = loss
+        self._updates = updates
         self._saver = saver
         self._checkpoint_dir = checkpoint_dir
         self._on_report = on_report
@@ -106,27 +107,23 @@ class NonFiniteHook(SessionRunHook):
         self.rollbacks = 0
 
     def begin(self) -> None:
-        """Record the check of loss and gradients."""
+        """Record the checks."""
         graph = get_default_graph()
         self._graph = graph
         info = graph.state.get("training_ops", {}).get(self._train_op)
         if self._loss is None:
-            self._loss = _loss_of(self._train_op) if info is None else info.loss
-        self._watched = _watched(self._train_op, self._loss, info)
+            self._loss = loss_of(self._train_op) if info is None else info.loss
+        watched = loss_and_gradients(self._train_op, self._loss, info)
+        if not watched:
+            raise ArgumentError(f"{self._train_op.name} has no loss and no gradients to look at: is it a training op?")
+        self._gradients = [tensor for tensor in watched if tensor is not self._loss]
         with name_scope("non_finite"):
-            finite = None
-            for tensor in self._watched:
-                here = reduce_all(is_finite(tensor))
-                finite = here if finite is None else logical_and(finite, here)
-            if finite is None:
-                raise ArgumentError(f"{self._train_op.name} has no loss and no gradients to look at: is it a training op?")
-            # A step that a guard leaves out, such as one whose scaled loss overflows, does no harm.
-            for guard in _guards(self._train_op):
-                finite = logical_or(finite, logical_not(guard))
-            self._finite = finite
-            self._check = check_sign(select(finite, 0.0, -1.0), rule="non-negative", message=_MESSAGE)
-        self._checking = SessionRunArgs(self._check)
-        self._looking = SessionRunArgs(self._finite)
+            guards = guards_of(self._train_op)
+            self._narrow = self._check = Check(watched, guards)
+            self._updated = updated_variables(self._train_op) if self._updates else {}
+            if self._updated:
+                named = {tensor: f"{variable.name} after the update" for tensor, variable in self._updated.items()}
+                self._check = Check({**watched, **named}, guards)
         self._is_checking = True
         self._in_a_row = 0
         self._has_train_op: dict[Any, bool] = {}
@@ -142,7 +139,7 @@ class NonFiniteHook(SessionRunHook):
             self._has_train_op[key] = makes_step
         if not makes_step:
             return None
-        return self._checking if self._is_checking else self._looking
+        return self._check.checking if self._is_checking else self._check.looking
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Look again for the next bad step, once one was good."""
@@ -163,38 +160,69 @@ class NonFiniteHook(SessionRunHook):
     def _mended(self, error: InvalidArgumentError, session: Any, run_args: SessionRunArgs) -> Recovered:
         """Report, and carry out the policy; raise when that is to raise."""
         fetches = Fetches(self._graph, run_args.fetches)
-        watched = self._watched if self._is_own(error) else [error.op.inputs[0], *self._watched]
-        rerun = Rerun(session, [*fetches.elements, *watched], run_args.feed_dict)
-        step = get_global_step(self._graph)
-        report = diagnose(rerun, watched, self._loss, None if step is None else int(session.run(step)))
+        report, rerun = self._diagnosed(error, fetches, session, run_args.feed_dict)
+        old = [] if rerun is None or not self._is_own(error) else self._only_bad_before(rerun)
+        if old:
+            return Recovered(self._run_narrowly(old, session, run_args))
         self.reports = [*self.reports, report][-_REPORTS_KEPT:]
         if self._policy == "raise" or (self._policy == "warn" and not self._is_own(error)):
             self._tell(report)
             raise NonFiniteError(report) from error  # message from: NonFiniteReport
         _LOG.warning("%s", report)
         if self._policy == "warn":
-            results = self._run_all_the_same(session, run_args)
+            # Leave the check out until all is finite again.
+            self._is_checking = False
+            results = self._run_instead(session, run_args, self._check.failing, self._check.finite)
         elif self._policy == "skip":
             self._skip(report)
-            results = _results(fetches, rerun, session)
+            results = results_of_no_step(fetches, rerun, session, run_args.feed_dict)
         else:
             self._roll_back(report, session)
-            results = _results(fetches, rerun, session)
+            results = results_of_no_step(fetches, rerun, session, run_args.feed_dict)
         self._tell(report)
         return Recovered(results)
 
+    def _diagnosed(
+        self, error: InvalidArgumentError, fetches: Fetches, session: Any, feed_dict: Any
+    ) -> tuple[NonFiniteReport, Rerun | None]:
+        """Return the report and the step as it was run again. Whatever fails here must not come in the way of the policy."""
+        rerun = step = None
+        try:
+            counter = get_global_step(self._graph)
+            step = None if counter is None else int(session.run(counter))
+            rerun = Rerun(session, [*fetches.elements, *self._check.watched], feed_dict)
+            stopped = None if self._is_own(error) else error.op
+            report = diagnose(rerun, self._check.watched, self._loss, self._gradients, step, stopped)
+            str(report)
+        except Exception as failure:
+            _LOG.debug("The report of a step with numbers that are not finite failed.", exc_info=True)
+            report = NonFiniteReport(step, None, unnamed=f"running the step again failed with {error_in_words(failure)}")
+        return report, rerun
+
+    def _only_bad_before(self, rerun: Rerun) -> list[Tensor]:
+        """Return the variables that are bad after the step, if all were so before it and nothing else is: infinities that are meant."""
+        bad = [tensor for tensor in self._check.watched if rerun.has(tensor) and not is_finite(rerun.value(tensor))]
+        variables = [self._updated[tensor] for tensor in bad if tensor in self._updated]
+        is_old = [(value := rerun.before(variable)) is not None and not is_finite(value) for variable in variables]
+        return variables if len(variables) == len(bad) and all(is_old) else []
+
+    def _run_narrowly(self, old: list[Tensor], session: Any, run_args: SessionRunArgs) -> Any:
+        """Run with the check of loss and gradients alone, from now on."""
+        names = ", ".join([variable.name for variable in old])
+        _LOG.info("%s was not finite before the step either: updated variables are not watched from here on.", names)
+        wide, self._check = self._check, self._narrow
+        return self._run_instead(session, run_args, wide.failing, self._check.failing)
+
+    def _run_instead(self, session: Any, run_args: SessionRunArgs, unwanted: Tensor, wanted: Tensor) -> Any:
+        """Run with another check."""
+        return session.run([wanted if each is unwanted else each for each in run_args.fetches], run_args.feed_dict)
+
     def _is_own(self, error: InvalidArgumentError) -> bool:
-        return error.op is self._check.op
+        return error.op is self._check.failing.op
 
     def _tell(self, report: NonFiniteReport) -> None:
         if self._on_report is not None:
             self._on_report(report)
-
-    def _run_all_the_same(self, session: Any, run_args: SessionRunArgs) -> Any:
-        """Run without the check, and leave it out until all is finite again."""
-        self._is_checking = False
-        wanted = [self._finite if each is self._check else each for each in run_args.fetches]
-        return session.run(wanted, run_args.feed_dict)
 
     def _skip(self, report: NonFiniteReport) -> None:
         self._in_a_row += 1
@@ -219,51 +247,3 @@ class NonFiniteHook(SessionRunHook):
             raise NonFiniteError(report, "\nThere is no checkpoint to roll back to.")
         self.rollbacks += 1
         _LOG.warning("Rolled back to %s.", restored)
-
-
-def _results(fetches: Fetches, rerun: Rerun, session: Any) -> Any:
-    """Return what a run gives that was not made: its values, and variables as they are."""
-    values: list[Any] = []
-    for element in fetches.elements:
-        if isinstance(element, Operation):
-            values.append(None)
-        else:
-            is_variable = element.op.opdef is variable_op
-            values.append(np.array(session.store.cell(element.op.name).value if is_variable else rerun.value(element))[()])
-    return fetches.assemble(values)
-
-
-def _watched(train_op: Any, loss: Any, info: Any) -> list[Tensor]:
-    """Return the tensors that have to be finite: the loss, and the gradients as they come from the loss."""
-    gradients = _gradients_used(train_op) if info is None else [v.gradient for v in info.variables]
-    dense = [gradient.values if isinstance(gradient, IndexedSlices) else gradient for gradient in gradients]
-    found = [tensor for tensor in (loss, *dense) if tensor is not None and tensor.dtype.is_floating]
-    return list(dict.fromkeys(found))
-
-
-def _gradients_used(train_op: Any) -> list[Tensor]:
-    """Return what comes from `tf.gradients` and is written, in some way, into variables."""
-    backward: set[Operation] = set()
-    found: list[Tensor] = []
-    for operation in needed_operations([train_op], ()):
-        if starts_backward(operation) or any(source.op in backward for source in operation.inputs):
-            backward.add(operation)
-        if operation.opdef.discharge is not None and not operation.opdef.only_reads:
-            found += [source for source in operation.inputs if source.op in backward]
-    return found
-
-
-def _loss_of(train_op: Any) -> Tensor | None:
-    """Return what a training op minimises, when the names of its gradients say so: what `tf.gradients` begins with."""
-    starts = [operation for operation in needed_operations([train_op], ()) if starts_backward(operation)]
-    for consumer in [consumer for start in starts for consumer in start.graph.consumers_of(start.outputs[0])]:
-        forward = forward_of(consumer)
-        if forward is not None and len(forward.outputs) == 1:
-            return forward.outputs[0]
-    return None
-
-
-def _guards(train_op: Any) -> list[Tensor]:
-    """Return the guards of a training op's writes: where one is false its step is not made."""
-    found = [operation.guard for operation in needed_operations([train_op], ()) if operation.guard is not None]
-    return list(dict.fromkeys(found))

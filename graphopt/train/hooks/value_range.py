@@ -32,18 +32,18 @@ class ValueRange:
     rows: tuple[int, ...]
 
     @classmethod
-    def of(cls, tensor: Tensor, value: Any) -> ValueRange:
-        """Return the range of a tensor's value."""
+    def of(cls, tensor: Tensor, value: Any, name: str | None = None) -> ValueRange:
+        """Return the range of a tensor's value, under the tensor's name or another."""
         array = np.asarray(value)
         shape = ",".join(str(size) for size in array.shape)
         short = f"{tensor.dtype.short}[{shape}]"
         if array.dtype.kind not in "fiub" or array.size == 0:
-            return cls(tensor.name, short, array.size, None, None, 0, 0, ())
+            return cls(name or tensor.name, short, array.size, None, None, 0, 0, ())
         finite = np.isfinite(array)
         good = array[finite]
         bad = ~finite.reshape(array.shape[0], -1).all(axis=1) if array.ndim else np.zeros(0, bool)
         return cls(
-            tensor.name,
+            name or tensor.name,
             short,
             array.size,
             float(good.min()) if good.size else None,

@@ -52,30 +52,15 @@ class HookedSession:
         """
         if self.stop_requested:
             raise GraphStateError("Run called even after should_stop requested.")
+        callers = self._callers
+        callers.begin_run()
+        if callers.all_rest and self._step is not None and options is None and run_metadata is None:
+            return self._run_alone(fetches, feed_dict)
         context = SessionRunContext((fetches, feed_dict), self._session)
         wanted, feeds = [fetches], feed_dict
         places: dict[int, int] = {}
         try:
-            callers = self._callers
-            callers.begin_run()
-            known: dict[int, int] = {}
-            if self._step is not None:
-                # It wakes those who rest, and most others ask for it.
-                wanted.append(self._step)
-                known[id(self._step)] = 1
-            feeding: list[SessionRunArgs] = []
-            for i, before_run in callers.before:
-                request = before_run(context)
-                if request is not None:
-                    asked = request.fetches
-                    if asked is not None:
-                        at = known.get(id(asked))
-                        if at is None:
-                            at = known[id(asked)] = len(wanted)
-                            wanted.append(asked)
-                        places[i] = at
-                    if request.feed_dict or request.options is not None:
-                        feeding.append(request)
+            feeding = self._ask(context, wanted, places)
             if feeding:
                 feeds = self._merged_feeds(feed_dict, feeding)
                 options = _merged_options(options, feeding)
@@ -87,14 +72,60 @@ class HookedSession:
                 results = self._session.run(wanted, feeds, *extra)
             self._tell(context, results, places, extra)
         except BaseException as error:
-            recovered = self._on_error(context, error, SessionRunArgs(wanted, feeds))
-            if recovered is None:
-                raise
-            results = recovered.results
-            self._tell(context, results, places, self._untraced)
+            results = self._recover(context, error, SessionRunArgs(wanted, feeds), places)
         if context.stop_requested:
             self.stop_requested = True
         return results[0]
+
+    def _run_alone(self, fetches: Any, feeds: Any) -> Any:
+        """Run while all hooks rest; call those that the run wakes."""
+        wanted = [fetches, self._step]
+        try:
+            results = self._run(wanted, feeds)
+            if self._callers.pass_by(results[1]):
+                return results[0]
+        except BaseException as error:
+            context = SessionRunContext((fetches, feeds), self._session)
+            results = self._recover(context, error, SessionRunArgs(wanted, feeds), {})
+        else:
+            context = SessionRunContext((fetches, feeds), self._session)
+            try:
+                self._callers.end_rests(context, results[1], {}, self._nothing)
+            except BaseException as error:
+                results = self._recover(context, error, SessionRunArgs(wanted, feeds), {})
+        if context.stop_requested:
+            self.stop_requested = True
+        return results[0]
+
+    def _ask(self, context: SessionRunContext, wanted: list[Any], places: dict[int, int]) -> list[SessionRunArgs]:
+        """Ask the hooks what they want: add it to `wanted`, note where in `places`, and return the requests with feeds or options."""
+        known: dict[int, int] = {}
+        if self._step is not None:
+            # It wakes those who rest, and most others ask for it.
+            wanted.append(self._step)
+            known[id(self._step)] = 1
+        feeding: list[SessionRunArgs] = []
+        for i, before_run in self._callers.before:
+            request = before_run(context)
+            if request is not None:
+                asked = request.fetches
+                if asked is not None:
+                    at = known.get(id(asked))
+                    if at is None:
+                        at = known[id(asked)] = len(wanted)
+                        wanted.append(asked)
+                    places[i] = at
+                if request.feed_dict or request.options is not None:
+                    feeding.append(request)
+        return feeding
+
+    def _recover(self, context: SessionRunContext, error: BaseException, run_args: SessionRunArgs, places: Mapping[int, int]) -> Any:
+        """Return the results that a hook has for a run that failed, and tell all hooks; raise the error when none has any."""
+        recovered = self._on_error(context, error, run_args)
+        if recovered is None:
+            raise error
+        self._tell(context, recovered.results, places, self._untraced)
+        return recovered.results
 
     def _run(self, wanted: list[Any], feeds: Any) -> list[Any]:
         """Run the session; what was asked for before in the very same way is found without being taken apart."""

@@ -28,6 +28,7 @@ class Callers:
 
     Attributes:
       before: the number and `before_run` of each hook that is awake and overrides it.
+      all_rest: whether no hook is to be called around the next run.
       may_rest: whether somebody rests ever, so that the global step is to be looked at.
     """
 
@@ -49,6 +50,7 @@ class Callers:
         self.before: list[tuple[int, Callable[..., Any]]] = [(i, self._hooks[i].before_run) for i in awake if self._has_before[i]]
         self.after: list[tuple[int, Callable[..., Any]]] = [(i, self._hooks[i].after_run) for i in awake if self._has_after[i]]
         self._resters = [(i, self._hooks[i].rest) for i in awake if self._may_rest[i]]
+        self.all_rest = not (self.before or self.after)
         rests = [sleeper.rest for sleeper in self._sleepers.values()]
         # The global step is compared as an int: infinity would make it a float each time.
         self._step = _least(rest.step for rest in rests)
@@ -72,25 +74,35 @@ class Callers:
           values: what is given to the hooks that asked for something. nothing: what is given to all others.
         """
         self._runs += 1
-        if self.may_rest:
-            step = self._last_step if step is None else int(step)
-            if self._sleepers and (
-                step >= self._step
-                or step < self._last_step
-                or self._runs >= self._runs_until
-                or (self._time_after < math.inf and time.time() >= self._time_after)
-            ):
-                self._end_rests(context, step, values, nothing)
-                return
-            self._last_step = step
+        if self.may_rest and not self._goes_on(step):
+            self.end_rests(context, step, values, nothing)
+            return
         for number, after_run in self.after:
             after_run(context, values.get(number, nothing))
         if self._resters:
             self._let_rest()
 
-    def _end_rests(
-        self, context: SessionRunContext, step: int, values: Mapping[int, SessionRunValues], nothing: SessionRunValues
-    ) -> None:
+    def pass_by(self, step: Any) -> bool:
+        """Count a run while all hooks rest; return False when it ends somebody's rest: then `end_rests` is to be called."""
+        self._runs += 1
+        return self._goes_on(step)
+
+    def _goes_on(self, step: Any) -> bool:
+        """Tell whether whoever rests goes on resting after a run."""
+        step = self._last_step if step is None else int(step)
+        if self._sleepers and (
+            step >= self._step
+            or step < self._last_step
+            or self._runs >= self._runs_until
+            or (self._time_after < math.inf and time.time() >= self._time_after)
+        ):
+            return False
+        self._last_step = step
+        return True
+
+    def end_rests(self, context: SessionRunContext, step: Any, values: Mapping[int, SessionRunValues], nothing: SessionRunValues) -> None:
+        """Wake whose rest a run has ended, and call all that are awake; the arguments are those of `end_run`."""
+        step = self._last_step if step is None else int(step)
         went_back, self._last_step = step < self._last_step, step
         now = time.time()
         ended = {

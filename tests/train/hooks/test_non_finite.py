@@ -199,7 +199,7 @@ def test_what_was_fed_or_stood_in_a_variable_is_named() -> None:
         session.run(train_op, {x: GOOD})
     first, second = hook.reports
     assert first.operation is None and first.source.name == "x:0" and first.source.rows == (1,)
-    assert "It was there before the step: x:0 f32[4,3]: 0 NaN and 1 infinite of 12, others from 1 to 1, in rows 1" in str(first)
+    assert "It was fed: x:0 f32[4,3]: 0 NaN and 1 infinite of 12, others from 1 to 1, in rows 1" in str(first)
     assert second.source.name == "w:0" and second.source.nan == 1
 
 

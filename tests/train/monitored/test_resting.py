@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphopt as tf
@@ -169,3 +170,23 @@ def test_a_hook_that_fails_when_it_is_woken_loses_nobody() -> None:
 
 def test_nothing_is_a_rest_without_end() -> None:
     assert Rest() == (math.inf, math.inf, math.inf, False)
+
+
+def test_a_run_that_fails_while_all_rest_is_told_and_may_be_mended() -> None:
+    seen: list[Any] = []
+
+    class Mends(tf.train.StopAtStepHook):
+        def on_error(self, run_context: Any, error: BaseException, run_args: Any) -> Any:
+            seen.append((type(error).__name__, run_context.original_args.fetches is checked))
+            values = [run_context.session.run(tf.train.get_global_step()) if fetch is not checked else 7.0 for fetch in run_args.fetches]
+            return tf.train.Recovered(values)
+
+    step = tf.train.get_or_create_global_step()
+    count, x = tf.assign_add(step, 1), tf.placeholder(tf.float32, [])
+    with tf.control_dependencies([count]):
+        checked = tf.check_numerics(x, "bad")
+    with tf.train.MonitoredSession(hooks=[Mends(last_step=3)]) as session:
+        found = [float(session.run(checked, {x: value})) for value in (1.0, np.nan, 2.0, 3.0)]
+        assert session.should_stop()
+    assert found == [1.0, 7.0, 2.0, 3.0]
+    assert seen == [("InvalidArgumentError", True)]
