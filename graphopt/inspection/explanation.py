@@ -6,10 +6,10 @@ import functools
 import json
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from graphopt.inspection.document import Section, to_fragment, to_markdown, to_page, to_text
+from graphopt.inspection.files import write_text
 from graphopt.inspection.sections import sections_of
 
 
@@ -48,10 +48,13 @@ class Explanation:
 
         Args:
           path: a file to write it to as well.
+
+        Raises:
+          TypeError, ValueError: when `path` is no path. tf.errors.OpError: when the file can't be written.
         """
         page = to_page(self._sections)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            write_text(path, page)
         return page
 
     def _repr_html_(self) -> str:

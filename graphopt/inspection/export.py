@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from graphopt.errors import ArgumentError, ArgumentTypeError, lines
 from graphopt.graph.operation import Tensor
 from graphopt.inspection.exporting.layout import Exported, file_text
 from graphopt.inspection.exporting.syntax import NotStandAlone
+from graphopt.inspection.files import write_text
 from graphopt.ir.plan import Plan
 from graphopt.ir.types import TensorType
 from graphopt.runtime.fetching import Fetches, flatten_feeds, to_feed
@@ -40,6 +40,7 @@ def export(train_op: Any, path: str | PathLike[str], *, feed_dict: Mapping[Any, 
     Raises:
       ValueError: when there is no session, a shape isn't known, or an operation can't stand alone: strings, summaries, Python functions.
       TypeError: for what can't be fetched or fed. tf.errors.FailedPreconditionError: when a variable has no value yet.
+      tf.errors.OpError: when the file can't be written.
 
     Example:
       >>> w = tf.Variable(3.0, name="w")
@@ -74,7 +75,7 @@ def export(train_op: Any, path: str | PathLike[str], *, feed_dict: Mapping[Any, 
         text = file_text(exported)
     except NotStandAlone as error:
         raise _refusal(error) from None
-    Path(path).write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _plan(session: Session, fetches: Fetches, feeds: Mapping[Tensor, Any]) -> Plan:

@@ -14,7 +14,7 @@ from graphopt.ops.control import assert_op, no_op, print_op, py_func
 
 def effects(subject: Subject) -> list[dict[str, Any]]:
     """Return what a run of the op does besides giving a value, in order: what it writes, prints, checks and calls."""
-    trained = {v.variable.op for part in subject.parts for v in part.variables}
+    trained = {v.variable.op.name for part in subject.parts for v in part.variables}
     found = []
     for operation in with_branches(subject.operations):
         if is_random(operation) or not has_effect(operation) or operation.opdef is no_op:
@@ -28,7 +28,7 @@ def effects(subject: Subject) -> list[dict[str, Any]]:
                 "operation": operation.name,
                 "type": operation.type,
                 "does": f"writes {', '.join([v.name for v in written])}" if written else what,
-                "is_update": any(v in trained for v in written),
+                "is_update": any(v.name in trained for v in written),
                 "guarded_by": None if operation.guard is None else operation.guard.name,
                 "made_at": place(operation),
             }
@@ -56,12 +56,11 @@ def random_operations(subject: Subject) -> list[dict[str, Any]]:
 def placeholders(subject: Subject) -> list[dict[str, Any]]:
     """Return the placeholders of the graph that something of the training op needs, and what needs each."""
     fetches: dict[str, Tensor | Operation] = {}
-    for part in subject.parts:
-        if part.loss is not None:
-            fetches["the loss"] = part.loss
-        if isinstance(part.learning_rate, Tensor):
-            fetches["the learning rate"] = part.learning_rate
-    fetches["the training op"] = subject.target
+    rates = list(dict.fromkeys([part.learning_rate for part in subject.parts if isinstance(part.learning_rate, Tensor)]))
+    for name, tensors in (("the loss", subject.losses), ("the learning rate", rates)):
+        fetches |= {name if len(tensors) == 1 else f"{name} {tensor.name}": tensor for tensor in tensors}
+    is_one = len(subject.targets) == 1
+    fetches |= {"the training op" if is_one else f"the training op {target.name}": target for target in subject.targets}
     fetches.update({f"the summary {s['tag']}": s["tensor"] for s in _summary_tensors(subject)})
     needs = _needs(subject.graph.get_operations())
     found: dict[Operation, list[str]] = {}

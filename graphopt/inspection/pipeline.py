@@ -116,7 +116,8 @@ def _with_present(given: Any, hyper: Any, present: Present) -> Any:
     was = setting(hyper.given, present) if given is None else given
     if now is None:
         return was
-    return now if number(was) == now or hyper.kind == "number" else f"{was} (now {now:g})"
+    is_told = isinstance(was, str) and "(now " in was
+    return now if number(was) == now or hyper.kind == "number" else was if is_told else f"{was} (now {now:g})"
 
 
 def setting(value: Any, present: Present) -> Any:

@@ -13,7 +13,7 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import Variable
 from graphopt.inspection.formula import formula
 from graphopt.inspection.pipeline import Present, name_of, setting
-from graphopt.inspection.recorded import has_effect, is_placeholder, is_random, is_variable, place, with_branches, written_variables
+from graphopt.inspection.recorded import has_effect, is_placeholder, is_random, is_variable, place, with_branches, writes
 from graphopt.inspection.scratch import number
 from graphopt.inspection.subject import Part, Subject
 
@@ -30,11 +30,11 @@ def schedules(subject: Subject, present: Present) -> list[dict[str, Any]]:
 
 
 def _schedule(part: Part, subject: Subject, present: Present) -> dict[str, Any] | None:
-    tensor = _rate_tensor(part)
+    tensor = rate_tensor(part)
     if tensor is None:
         return None
     operations = needed_operations([tensor], ())
-    step = _step_of(part, operations)
+    step = step_read_by(part, operations)
     found: dict[str, Any] = {
         "rate": tensor.name,
         "given": _given(part, present),
@@ -50,7 +50,8 @@ def _schedule(part: Part, subject: Subject, present: Present) -> dict[str, Any] 
     return found
 
 
-def _rate_tensor(part: Part) -> Tensor | None:
+def rate_tensor(part: Part) -> Tensor | None:
+    """Return the learning rate that an update uses, or None where it has none."""
     if isinstance(part.learning_rate, Tensor):
         return part.learning_rate
     if isinstance(part.learning_rate, Variable):
@@ -75,7 +76,7 @@ def _described(given: Any, present: Present) -> str:
     return f"{name_of(given)}({', '.join([f'{key}={value!r}' for key, value in config.items()])})"
 
 
-def _step_of(part: Part, operations: Sequence[Operation]) -> Variable | None:
+def step_read_by(part: Part, operations: Sequence[Operation]) -> Variable | None:
     """Return the variable that a rate reads as the number of steps: the global step, or the only whole number it reads."""
     refs = [op.outputs[0] for op in operations if is_variable(op)]
     known = refs[0].graph.state.get("variables", {}) if refs else {}
@@ -143,5 +144,5 @@ def increments(step: Variable, subject: Subject) -> list[dict[str, Any]]:
     return [
         {"operation": operation.name, "runs_with_the_op": operation in needed, "made_at": place(operation)}
         for operation in with_branches(subject.graph.root.get_operations())
-        if step.op in written_variables(operation) and operation is not step.initializer
+        if writes(operation, step) and operation is not step.initializer
     ]

@@ -132,7 +132,7 @@ def _why_variable(variable: Variable, subject: Subject) -> str:
 def _why_node(node: Node, subject: Subject) -> str:
     """Say which operation a node comes from and which pass made it, by compiling again for the shapes as they were recorded."""
     fed = {op.outputs[0]: op.outputs[0].tensor_type for op in subject.operations if is_placeholder(op) and not op.inputs}
-    program = discharge([subject.target], fed, Store().entropy).program
+    program = discharge(list(subject.targets), fed, Store().entropy).program
     stages: list[tuple[str, Program]] = [("discharge", program)]
     program = specialize(program, {})
     stages.append(("specialize", program))

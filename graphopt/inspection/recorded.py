@@ -53,6 +53,12 @@ def written_variables(operation: Operation) -> list[Operation]:
     return list(dict.fromkeys(refs))
 
 
+def writes(operation: Operation, variable: Any) -> bool:
+    """Return whether an operation itself gives a variable a new value; in a branch the variable has an operation of its own."""
+    own: Operation = variable.op
+    return any(op is own or (op.name == own.name and op.graph.root is own.graph.root) for op in written_variables(operation))
+
+
 def branches_of(operation: Operation) -> list[Branch]:
     """Return the branches that an operation holds."""
     return [value for value in operation.attributes.values() if isinstance(value, Branch)]

@@ -31,10 +31,11 @@ def sections_of(content: Mapping[str, Any]) -> list[Section]:
 
 
 def _header(content: Mapping[str, Any]) -> Section:
-    loss = f" ({content['loss']})" if content["loss"] and "loss" in content["value"] else ""
+    losses = content["losses"]
+    loss = f" ({losses[0]})" if len(losses) == 1 and "loss" in content["value"] else ""
     lines = [f"value: {content['value']}{loss}"]
-    if content["loss"] and not loss:
-        lines.append(f"loss: {content['loss']}")
+    if losses and not loss:
+        lines.append(f"{'loss' if len(losses) == 1 else 'losses'}: {', '.join(losses)}")
     if content["built_at"]:
         lines.append(f"built at {content['built_at']}")
     lines += [f"unknown: {what}" for what in content["unknown"]]
@@ -160,12 +161,11 @@ def _summaries(content: Mapping[str, Any]) -> Section | None:
 
 
 def _cost(cost: Mapping[str, Any]) -> Section:
-    about = "" if cost["flops_are_complete"] else " at least: some shapes are known only when something has been fed"
     lines = [
         f"{cost['steps_for_several_variables']} of them update several variables at once; "
         f"{len(cost['written_in_place'])} variables are written in place",
-        f"working memory {cost['arena_bytes']:,} bytes; with variables and feeds {cost['peak_bytes']:,} bytes at the peak",
-        f"floating-point operations {cost['flops']:,}{about}",
+        f"working memory {cost['arena_bytes']:,} bytes; with variables and feeds {cost['peak_bytes']:,} bytes at the peak{_besides(cost)}",
+        *_flops(cost),
     ]
     head = ["part", "operations", "nodes", "flops"]
     rows = [[p["part"], f"{p['operations']:,}", f"{p['nodes']:,}", f"{p['flops']:,}"] for p in cost["parts"]]
@@ -176,6 +176,30 @@ def _cost(cost: Mapping[str, Any]) -> Section:
         rows = [[*row, f"{time:,} µs", f"{100 * time / total:.0f} %"] for row, time in zip(rows, times, strict=True)]
     title = f"compiled: {cost['recorded_operations']} recorded operations became {cost['steps']} steps"
     return Section(title, [Lines(lines), Table(head, rows)])
+
+
+def _besides(cost: Mapping[str, Any]) -> str:
+    count = cost["results_of_unknown_size"]
+    return f", and {count} results whose size only a run knows" if count else ""
+
+
+def _flops(cost: Mapping[str, Any]) -> list[str]:
+    """Return how many floating-point operations there are, and what that number leaves open."""
+    unknown = cost["nodes_of_unknown_shape"]
+    about = f" at least: {unknown} of the shapes are known only when something has been fed" if unknown else ""
+    rows = [f"floating-point operations {cost['flops']:,}{about}"]
+    for loop in cost["loops"]:
+        name = f"the loop {loop['operation']} ({short_place(loop['made_at'])})"
+        each = f"{loop['flops_per_turn']:,}"
+        if loop["turns"] is None:
+            rows.append(f"and {each} per turn of {name}, whose turns only a run knows")
+        else:
+            rows.append(f"{each} per turn of {name}, which makes {loop['turns']:,} turns")
+    for branch in cost["branches"]:
+        then, otherwise = branch["flops"]
+        name = f"{branch['operation']} ({short_place(branch['made_at'])})"
+        rows.append(f"{then:,} if {name} is true, else {otherwise:,}: the larger is counted")
+    return rows
 
 
 def _kernels(cost: Mapping[str, Any]) -> list[Section]:

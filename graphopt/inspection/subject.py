@@ -55,12 +55,12 @@ class Subject:
     """A training op, ready to be described.
 
     Attributes:
-      target: the op: what is fetched. graph: its graph. operations: what a run of it needs, in order.
+      targets: the op, or several that are fetched together. graph: their graph. operations: what a run of them needs, in order.
       info: what its maker has kept, or None. parts: its updates. location: where it was built.
       value: what a fetch of it gives, in words. unknown: what could not be found out, in words.
     """
 
-    target: Tensor | Operation
+    targets: tuple[Tensor | Operation, ...]
     graph: Graph
     operations: Sequence[Operation]
     info: TrainingOpInfo | None
@@ -71,39 +71,57 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The name of the target."""
-        return self.target.name
+        """The names of the targets."""
+        return ", ".join([target.name for target in self.targets])
 
     @property
     def loss(self) -> Tensor | None:
         """The loss of the first part that has one."""
-        return next((part.loss for part in self.parts if part.loss is not None), None)
+        return next(iter(self.losses), None)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """What the parts differentiate, in order."""
+        return list(dict.fromkeys([part.loss for part in self.parts if part.loss is not None]))
 
 
 def subject_of(train_op: Any) -> Subject:
-    """Return what there is to say about a training op.
+    """Return what there is to say about a training op, or about several that are fetched together.
 
     Raises:
-      ValueError: for what changes no variable when it is run.
+      ValueError: for what changes no variable when it is run, or lies in several graphs or in a branch.
     """
-    target = _element(train_op)
-    operations = [] if target is None else needed_operations([target], ())
-    if target is None or not any(written_variables(operation) for operation in with_branches(operations)):
+    targets = _elements(train_op)
+    operations = needed_operations(list(targets), ()) if _share_graph(targets) else []
+    if not any(written_variables(operation) for operation in with_branches(operations)):
         rule = "is not a training op: pass what optimize_loss returned, or another operation that changes a variable"
         raise ArgumentError(f"{train_op!r} {rule}{_known_names(train_op)}.")
-    known: Mapping[Any, TrainingOpInfo] = target.graph.state.get("training_ops", {})
-    if isinstance(target, Tensor) and target in known:
-        info = known[target]
-        part = _part_of_info(info)
-        return Subject(target, target.graph, operations, info, (part,), info.location, "the loss from before the step", ())
-    parts, unknown = _found_parts(target, operations, known)
-    location = next((update.location for update in _updates_in(target.graph, operations)), None)
-    return Subject(target, target.graph, operations, None, parts, location or _op(target).location, _value(target), tuple(unknown))
+    graph = targets[0].graph
+    known: Mapping[Any, TrainingOpInfo] = graph.state.get("training_ops", {})
+    value = "; ".join(["the loss from before the step" if target in known else _value(target) for target in targets])
+    if len(targets) == 1 and targets[0] in known:
+        info = known[targets[0]]
+        return Subject(targets, graph, operations, info, (_part_of_info(info),), info.location, value, ())
+    parts, unknown = _found_parts(graph, operations, known)
+    location = next((info.location for target, info in known.items() if target in targets), None)
+    location = location or next((update.location for update in _updates_in(graph, operations)), None)
+    return Subject(targets, graph, operations, None, parts, location or _op(targets[0]).location, value, tuple(unknown))
 
 
-def _element(given: Any) -> Tensor | Operation | None:
-    """Return the tensor or operation that is meant; a variable or a name of the default graph is none."""
-    return given if isinstance(given, Tensor | Operation) else None
+def _elements(given: Any) -> tuple[Tensor | Operation, ...]:
+    """Return the tensors and operations that are meant; nothing for a variable or a name of the default graph."""
+    listed = tuple(dict.fromkeys(given)) if isinstance(given, list | tuple) and all(map(_is_element, given)) else (given,)
+    return listed if all(map(_is_element, listed)) else ()
+
+
+def _is_element(given: Any) -> bool:
+    return isinstance(given, Tensor | Operation)
+
+
+def _share_graph(targets: tuple[Tensor | Operation, ...]) -> bool:
+    """Return whether there are targets and all are recorded in one graph itself, not in a branch or loop of it."""
+    graphs = {target.graph for target in targets}
+    return len(graphs) == 1 and all(graph is graph.root for graph in graphs)
 
 
 def _known_names(given: Any) -> str:
@@ -166,25 +184,22 @@ def _updates_in(graph: Graph, operations: Sequence[Operation]) -> list[UpdateInf
     return [update for update in updates_of(graph) if update.step in needed]
 
 
-def _found_parts(
-    target: Tensor | Operation, operations: Sequence[Operation], known: Mapping[Any, TrainingOpInfo]
-) -> tuple[tuple[Part, ...], list[str]]:
-    """Return the updates that a run of the target makes, and what isn't known of them."""
+def _found_parts(graph: Graph, operations: Sequence[Operation], known: Mapping[Any, TrainingOpInfo]) -> tuple[tuple[Part, ...], list[str]]:
+    """Return the updates that a run of the operations makes, and what isn't known of them."""
     needed = set(operations)
     inside = [info for tensor, info in known.items() if tensor.op in needed]
     made_by_them = {operation for info in inside for operation in needed_operations([info.train_op], ())}
-    updates = [update for update in _updates_in(target.graph, operations) if update.step not in made_by_them]
-    parts = [_part_of_info(info) for info in inside]
+    updates = [update for update in _updates_in(graph, operations) if update.step not in made_by_them]
+    found = [(info.apply_op.id, _part_of_info(info)) for info in inside]
+    found += [(update.step.id, _part_of_update(update, operations)) for update in updates]
+    parts = [part for _, part in sorted(found, key=lambda item: item[0])]
     unknown: list[str] = []
-    for update in updates:
-        part = _part_of_update(update, operations)
-        parts.append(part)
-        if part.loss is None:
-            unknown.append("the loss: the gradients that were given come from no differentiation in this graph")
+    if any(part.loss is None for part in parts):
+        unknown.append("the loss: the gradients that were given come from no differentiation in this graph")
     changed = {v.variable for part in parts for v in part.variables}
     rest = [] if updates or inside else _rest(operations, changed)
     if rest:
-        parts.append(_part_by_hand(target.graph, rest, operations))
+        parts.append(_part_by_hand(graph, rest, operations))
         unknown.append("the optimizer: the variables are changed by operations that no optimizer of graphopt has recorded")
         if parts[-1].loss is None:
             unknown.append("the loss")

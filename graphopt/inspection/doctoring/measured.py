@@ -3,123 +3,140 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphopt.errors import GraphStateError, OpError
-from graphopt.graph.collections import GraphKeys
-from graphopt.graph.operation import Tensor
-from graphopt.inspection.doctoring.case import Case, Finding, line_of, rule
-from graphopt.ops.activations import relu
+from graphopt.compiler.needed import needed_operations
+from graphopt.errors import OpError, first_line
+from graphopt.graph.operation import Operation, Tensor
+from graphopt.inspection.doctoring.case import Case, Finding, NotLooked, line_of, rule
+from graphopt.inspection.doctoring.clipping import Clipping, clippings_of
+from graphopt.ops.activations import relu, relu6
 from graphopt.runtime.session import Session
 
 _STEPS = 20
-_SHARE = 0.1
-
-
-def _cycled(case: Case, count: int) -> list[Mapping[Any, Any]]:
-    return [case.feeds[i % len(case.feeds)] for i in range(count)] if case.feeds else [{}] * count
+_FEWEST_STEPS = 5
+_SECONDS = 5.0
+# How many values of each unit there must be before one that is always 0 is called dead: of a healthy one half are.
+_FEWEST_VALUES = 16
 
 
 @rule("clipped-every-step")
-def clipped_every_step(case: Case) -> Iterator[Finding]:
+def clipped_every_step(case: Case) -> Iterator[Finding | NotLooked]:
     """Find clipping that acts in every step, so that it sets the size of all steps."""
-    clips = [] if case.info is None else [stage for stage in case.info.stages if stage.name.startswith("clip")]
-    stats = _statistics(case) if clips else None
-    scratch = None if stats is None else case.scratch_session()
-    if scratch is None:
+    known = clippings_of(case.subject)
+    clippings = [clipping for clipping in known if not clipping.is_mixed]
+    if len(clippings) < len(known):
+        yield NotLooked("clipped-every-step", "gradients are centralised beside clipping, and their numbers don't tell the two apart")
+    if not clippings:
         return
-    try:
-        found = [scratch.run([case.train_op, stats], feeds)[1] for feeds in _cycled(case, _STEPS)]
-    except OpError:
-        return  # the feeds are not complete: nothing was learnt
-    if all(step["clipped_fraction"] > 0.0 for step in found):
-        norms = [step["gradient_norm"] for step in found]
-        yield Finding(
-            "clipped-every-step",
-            "warning",
-            f"'{clips[0].name}' ({clips[0].settings}) acted in all of {_STEPS} steps; the median norm before was {np.median(norms):.3g}: "
-            "the limit, not the gradient, sets the size of the steps.",
-            None if clips[0].location is None else str(clips[0].location),
-            "Raise the limit above the usual norm, or lower the learning rate instead.",
-        )
+    reason = case.cannot_try(case.targets)
+    if reason is not None:
+        yield NotLooked("clipped-every-step", reason)
+        return
+    fetches = [clipping.fetches for clipping in clippings]
+    with case.trial() as session:
+        try:
+            found = list(_tried(case, session, [case.targets, fetches]))
+        except OpError as error:
+            yield NotLooked("clipped-every-step", _failed(error))
+            return
+    for i, clipping in enumerate(clippings):
+        norms = [clipping.norm_where_it_acted(values[1][i]) for values in found]
+        acted = [norm for norm in norms if norm is not None]
+        if len(acted) == len(found):
+            yield _clipped(clipping, acted)
 
 
-def _statistics(case: Case) -> dict[str, Any] | None:
-    """Return tensors that tell whether clipping acted; None for what has none, or can't record them any more."""
-    try:
-        stats = case.train_op.stats  # type: ignore[union-attr]
-    except (AttributeError, GraphStateError):
-        return None
-    return {name: stats[name] for name in ("clipped_fraction", "gradient_norm")}
+def _clipped(clipping: Clipping, norms: Sequence[float]) -> Finding:
+    return Finding(
+        "clipped-every-step",
+        "warning",
+        f"{clipping.what} acted in all of {len(norms)} steps; the median norm before was {np.median(norms):.3g}: "
+        "the limit, not the gradient, sets the size of the steps.",
+        clipping.where,
+        "Raise the limit above the usual norm, or lower the learning rate instead.",
+    )
+
+
+def _tried(case: Case, session: Session, fetches: Any) -> Iterator[Any]:
+    """Yield what steps give: twenty, or as many as take a few seconds."""
+    began = time.perf_counter()
+    for i in range(_STEPS):
+        if i >= _FEWEST_STEPS and time.perf_counter() - began > _SECONDS:
+            return
+        yield session.run(fetches, dict(case.feeds[i % len(case.feeds)]) if case.feeds else {})
+
+
+def _failed(error: OpError) -> str:
+    return f"a step could not be tried with these feeds and values: {first_line(error)}"
+
+
+# --- dead units -----------------------------------------------------------------------------------------------------------------------
 
 
 @rule("dead-units")
-def dead_units(case: Case) -> Iterator[Finding]:
+def dead_units(case: Case) -> Iterator[Finding | NotLooked]:
     """Find units of a rectifier that give 0 for every example: no gradient reaches them."""
-    layers = [op for op in case.needed if op.opdef is relu and op.outputs[0].tensor_type.rank not in (None, 0, 1)]
-    scratch = case.scratch_session() if layers and case.feeds else None
-    if scratch is None:
+    layers = [op for op in case.needed if op.opdef in (relu, relu6) and op.outputs[0].tensor_type.rank not in (0, 1)]
+    if not layers:
         return
-    alive: list[Any] = [np.False_] * len(layers)
-    try:
-        for feeds in case.feeds:
-            for i, value in enumerate(scratch.run([op.outputs[0] for op in layers], feeds)):
-                alive[i] = alive[i] | np.any(value > 0.0, axis=tuple(range(value.ndim - 1)))
-    except OpError:
+    outputs = [op.outputs[0] for op in layers]
+    reason = case.cannot_try(outputs)
+    is_fed = any(op.type == "Placeholder" for op in needed_operations(outputs, ()))
+    if reason is None and is_fed and not case.feeds:
+        reason = "no feeds were given"
+    if reason is not None:
+        yield NotLooked("dead-units", reason)
         return
-    for operation, units in zip(layers, alive, strict=True):
-        dead = int(np.sum(~units))
-        if dead:
-            whose = f"{dead} of {len(units)} units of '{operation.name}'"
-            yield Finding(
-                "dead-units",
-                "warning",
-                f"{whose} are 0 for all {_examples(case)} examples: no gradient reaches their weights.",
-                line_of(operation),
-                "Lower the learning rate, begin with smaller weights or a positive bias, or use tf.nn.leaky_relu or tf.nn.elu.",
-            )
+    with case.trial() as session:
+        try:
+            values = [session.run(outputs, dict(feeds)) for feeds in case.feeds or [{}]]
+        except OpError as error:
+            yield NotLooked("dead-units", _failed(error))
+            return
+    few = [op for op, seen in zip(layers, zip(*values, strict=True), strict=True) if _count(seen) < _FEWEST_VALUES]
+    if few:
+        yield NotLooked("dead-units", f"too few examples were fed: {_FEWEST_VALUES} values of each unit are needed ('{few[0].name}')")
+    for operation, seen in zip(layers, zip(*values, strict=True), strict=True):
+        finding = None if operation in few else _dead(operation, seen)
+        if finding is not None:
+            yield finding
 
 
-def _examples(case: Case) -> int:
-    sizes = [np.shape(value)[0] for feeds in case.feeds for value in feeds.values() if np.ndim(value)]
-    return max(sizes, default=0) * len(case.feeds)
+def _count(seen: Sequence[Any]) -> int:
+    """Return how many values of each unit there are: the last axis is that of the units."""
+    return sum([int(np.prod(value.shape[:-1])) if value.ndim > 1 else 0 for value in seen])
 
 
-@rule("expensive-summaries")
-def expensive_summaries(case: Case) -> Iterator[Finding]:
-    """Find summaries that take more than a tenth of a step."""
-    summaries = [s for s in case.graph.get_collection(GraphKeys.SUMMARIES) if isinstance(s, Tensor)]
-    scratch = case.scratch_session() if summaries else None
-    if scratch is None:
-        return
-    feeds = _cycled(case, 1)[0]
-    try:
-        plain = _seconds(scratch, case.train_op, feeds)
-        with_all = _seconds(scratch, [case.train_op, summaries], feeds)
-    except OpError:
-        return
-    share = (with_all - plain) / with_all
-    if share > _SHARE:
-        costs = {s: _seconds(scratch, [case.train_op, s], feeds) for s in summaries}
-        worst = max(costs, key=lambda s: costs[s])
-        yield Finding(
-            "expensive-summaries",
-            "warning",
-            f"The {len(summaries)} summaries take {share:.0%} of a step that records them; '{worst.op.name}' costs most.",
-            line_of(worst.op),
-            "Record summaries every so many steps (save_summaries_steps), histograms less often than scalars.",
-        )
+def _dead(operation: Operation, seen: Sequence[Any]) -> Finding | None:
+    alive = np.any([np.any(value > 0.0, axis=tuple(range(value.ndim - 1))) for value in seen if value.size], axis=0)
+    dead = int(np.sum(~alive))
+    if not dead:
+        return None
+    examples = sum([len(value) for value in seen])
+    return Finding(
+        "dead-units",
+        "warning",
+        f"{dead} of {alive.size} units of '{operation.name}' are 0 for all {examples} examples: no gradient reaches their weights.",
+        line_of(operation),
+        "Lower the learning rate, begin with smaller weights or a positive bias, or use tf.nn.leaky_relu or tf.nn.elu.",
+    )
 
 
-def _seconds(session: Session, fetches: Any, feeds: Mapping[Any, Any]) -> float:
-    """Return the least time of several runs."""
-    return min([_once(lambda: session.run(fetches, dict(feeds))) for _ in range(8)][1:])
+# --- times ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _once(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def seconds(session: Session, fetches: Any, feeds: Mapping[Tensor, Any]) -> float:
+    """Return the least time of several runs; the first ones, which compile, are not counted."""
+    times = []
+    began = time.perf_counter()
+    for i in range(12):
+        start = time.perf_counter()
+        session.run(fetches, dict(feeds))
+        times.append(time.perf_counter() - start)
+        if i >= 3 and time.perf_counter() - began > _SECONDS:
+            break
+    return min(times[2:])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from graphopt.errors import ArgumentError
+from graphopt.inspection.files import write_text
 from graphopt.inspection.pictures.arrange import arrange
 from graphopt.inspection.pictures.boxes import drawing_of
 from graphopt.inspection.pictures.formats import to_dot
 from graphopt.inspection.pictures.page import to_page
 from graphopt.inspection.pictures.svg import to_svg
+from graphopt.system_errors import to_path
 
 
 def draw(train_op_or_graph: Any, path: str | PathLike[str] | None = None) -> str:
@@ -27,7 +28,8 @@ def draw(train_op_or_graph: Any, path: str | PathLike[str] | None = None) -> str
       What was written; the SVG when there is no path.
 
     Raises:
-      ValueError: for another ending. TypeError: for what is no graph or part of one. OSError: when the file can't be written.
+      ValueError: for another ending. TypeError: for what is no graph or part of one, or no path.
+      tf.errors.OpError: when the file can't be written.
 
     Example:
       >>> w = tf.Variable(1.0, name="w")
@@ -36,12 +38,12 @@ def draw(train_op_or_graph: Any, path: str | PathLike[str] | None = None) -> str
       >>> page.splitlines()[0]
       '<!DOCTYPE html>'
     """
-    make = _svg if path is None else _MAKERS.get(Path(path).suffix.lower())
+    make = _svg if path is None else _MAKERS.get(to_path(path, "The path of a picture").suffix.lower())
     if make is None:
         raise ArgumentError(f"A picture is written to a file that ends in {', '.join(_MAKERS)}, got {str(path)!r}.")
     text = make(train_op_or_graph)
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", errors="replace")
+        write_text(path, text)
     return text
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphopt as tf
-from graphopt.inspection.doctoring import measured
+from graphopt.inspection.doctoring import summaries
 
 
 @pytest.fixture(autouse=True)
@@ -239,7 +239,7 @@ def test_dead_units(bias, dead):
 @pytest.mark.parametrize("expensive", [True, False])
 def test_summaries_that_cost_more_than_a_tenth(expensive, monkeypatch):
     # Not the clock of this machine: a run with the histogram takes half as long again.
-    monkeypatch.setattr(measured, "_seconds", lambda session, fetches, feeds: 1.0 + 0.5 * ("hidden" in str(fetches)))
+    monkeypatch.setattr(summaries, "seconds", lambda session, fetches, feeds: 1.0 + 0.5 * ("hidden" in str(fetches)))
     x = tf.placeholder(tf.float32, [None, 4])
     w = tf.get_variable("w", initializer=np.ones((4, 400), np.float32))
     hidden = tf.matmul(x, w)
@@ -276,9 +276,9 @@ def test_a_healthy_training_op():
     x, train_op = regression()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        healthy = [name for name in tf.doctor(train_op).checked if name != "expensive-summaries"]
-        diagnosis = tf.doctor(train_op, session=session, feeds={x: BATCH}, only=healthy)
-    assert str(diagnosis) == f"nothing found ({len(healthy)} rules looked)"
+        diagnosis = tf.doctor(train_op, session=session, feeds={x: BATCH}, cadence=1_000_000)
+    assert str(diagnosis).startswith(f"nothing found ({len(diagnosis.checked)} rules looked)")
+    assert diagnosis.not_checked == {"learning-rate-differs-from-checkpoint": "no checkpoint was given"}
 
 
 def test_feeds_that_are_missing_are_no_fault():
@@ -292,6 +292,9 @@ def test_feeds_that_are_missing_are_no_fault():
         assert not found(train_op, "clipped-every-step", session=session)
         assert not found(train_op, "expensive-summaries", session=session)
         assert not found(train_op, "dead-units", session=session, feeds={x: BATCH})
+        reasons = tf.doctor(train_op, session=session, feeds={x: BATCH}).not_checked
+        assert reasons["clipped-every-step"].startswith("a step could not be tried with these feeds and values: You must feed")
+        assert set(reasons) >= {"clipped-every-step", "expensive-summaries", "dead-units"}
         assert found(train_op, "dead-units", session=session, feeds={x: BATCH, scale: 1.0})
 
 

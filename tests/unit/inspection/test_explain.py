@@ -188,6 +188,16 @@ def test_branches_loops_and_accumulation_are_explained():
     assert "accumulate" in str(explanation)
 
 
+def test_a_step_that_is_counted_in_a_branch_is_counted():
+    step = tf.train.get_or_create_global_step()
+    w = tf.get_variable("w", initializer=1.0)
+    update = tf.train.GradientDescentOptimizer(tf.train.exponential_decay(0.1, step, 10, 0.5)).minimize(w * w)
+    with tf.control_dependencies([update]):
+        train_op = tf.cond(w > 0, lambda: tf.assign_add(step, 1), lambda: tf.identity(step))
+    (schedule,) = tf.explain(train_op).to_dict()["schedules"]
+    assert [(row["operation"], row["runs_with_the_op"]) for row in schedule["increments"]] == [("cond/AssignAdd", True)]
+
+
 def test_ops_of_several_graphs_are_kept_apart():
     explanations = []
     optimizer = tf.train.AdamOptimizer(0.1)

@@ -164,15 +164,6 @@ def test_what_variables_hold_counts_even_before_they_have_values():
     assert schedule["formula"] == "rate * exp(-global_step)"
 
 
-def test_branches_and_loops_leave_the_count_of_operations_open():
-    x = tf.placeholder(tf.float32, [], name="x")
-    w = tf.get_variable("w", initializer=1.0)
-    train_op = tf.contrib.layers.optimize_loss(tf.cond(x > 0, lambda: w * x, lambda: -w), None, 0.1, "SGD")
-    explanation = tf.explain(train_op)
-    assert not explanation.to_dict()["cost"]["flops_are_complete"]
-    assert "at least" in str(explanation)
-
-
 def test_fused_loops_count_their_steps():
     w = tf.get_variable("w", [1000])
     train_op = tf.train.AdamOptimizer(0.1).minimize(tf.nn.l2_loss(w))

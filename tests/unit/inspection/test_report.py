@@ -89,6 +89,19 @@ def test_curves_of_several_runs_share_a_chart(tmp_path: Path) -> None:
     assert len(page.having("data-run")) == 2
 
 
+def test_one_run_shows_its_last_loss(tmp_path: Path) -> None:
+    write(tmp_path / "a", {"OptimizeLoss/loss": [3.0, 0.25], "OptimizeLoss/accuracy": [0.5], "scale/loss_scale": [8.0]})
+    page = page_of(tmp_path / "a")
+    assert re.search(r"<b>0.25</b>\s*<span>last loss</span>", report(tf.summary.read(tmp_path / "a")))
+    assert [figure["data-tag"] for figure in page.having("data-chart")] == [
+        "OptimizeLoss/loss",
+        "OptimizeLoss/accuracy",
+        "scale/loss_scale",
+    ]
+    write(tmp_path / "b", {"OptimizeLoss/loss": [3.0]})
+    assert "last loss" not in page_of(tmp_path).texts["all"]
+
+
 def test_each_chart_has_words_and_a_place_for_the_keyboard(tmp_path: Path) -> None:
     write(tmp_path, {"loss": [3.0, 0.25, 1.0]})
     page = page_of(tmp_path)
@@ -283,10 +296,24 @@ def test_broken_report_data_is_named(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        tf.errors.FailedPreconditionError, match=r"The report data '.*file/logs/graphopt_report.json' can't be written: Not a dir"
-    ):
-        save_report_data(tmp_path / "file" / "logs", training_op())
+    train_op = training_op()
+    with pytest.raises(tf.errors.FailedPreconditionError, match=r"The log directory '.*file/logs' can't be made: '.*' is not a directory"):
+        save_report_data(tmp_path / "file" / "logs", train_op)
+    (tmp_path / "taken" / "graphopt_report.json").mkdir(parents=True)
+    with pytest.raises(tf.errors.FailedPreconditionError, match=r"'.*taken/graphopt_report.json' can't be written: is a directory"):
+        save_report_data(tmp_path / "taken", train_op)
+    with pytest.raises(tf.errors.FailedPreconditionError, match=r"The report data '.*graphopt_report.json' can't be read: is a directory"):
+        read_report_data(tmp_path)
+
+
+def test_no_log_directory(tmp_path: Path) -> None:
+    with pytest.raises(tf.errors.NotFoundError, match=r"There is no log directory '.*nowhere'."):
+        read_report_data(tmp_path / "nowhere")
+    assert read_report_data(tmp_path) == {}
+    with pytest.raises(TypeError, match="A log directory must be a path, got 3"):
+        read_report_data(3)
+    with pytest.raises(TypeError, match=r"report takes a log, as graphopt.summary.read\(logdir\) gives it, got 'logs' of"):
+        report("logs")
 
 
 def test_numbers_that_json_does_not_know_are_saved_as_text(tmp_path: Path) -> None:
