@@ -100,7 +100,8 @@ class QuickRun:
         for state, cell in zip(self._entry.states, self._cells, strict=True):
             if state.slot is not None and state.source is not None:
                 cell.lend(state.slot)
-        self._getters = [_getter(None if node is None else self._entry.value_of(node)) for node in self._outputs]
+        if self._entry.has_moved or not self._getters:
+            self._getters = [_getter(None if node is None else self._entry.value_of(node)) for node in self._outputs]
         self._seen = self._store.changes
         return True
 

@@ -42,6 +42,7 @@ class Entry:
 
     Attributes:
       states: the state that the step reads and writes.
+      has_moved: whether `arm` found arrays that it had not seen the time before.
       function: ``function(frame_address, array, ...)`` runs a step and returns 0, or what went wrong; state is untouched then.
     """
 
@@ -65,6 +66,9 @@ class Entry:
         self.function, self.frame_address = function, address
         self._run_steps = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(code.address("run_steps"))
         self._held: list[Any] = []
+        self._arrays = [i for i, state in enumerate(self.states) if state.slot is None]
+        self._scalars = [(i, state.slot) for i, state in enumerate(self.states) if state.slot is not None]
+        self.has_moved = True
 
     def _feed(self, node: Node) -> list[int]:
         return feed_row(self._numbers.get(node, -1), node.shape, node.dtype.np)
@@ -95,8 +99,20 @@ class Entry:
         Args:
           values: the value of each of `states`: an array, a scalar, or None.
         """
+        held, self._held = self._held, []
+        # Two plans that take turns give each other new scalars, but seldom new arrays.
+        self.has_moved = not held or any([values[i] is not held[i] for i in self._arrays])
+        if self.has_moved:
+            return self._arm_anew(values)
+        for i, slot in self._scalars:
+            if values[i] is None:
+                return False
+            slot[()] = values[i]
+        self._held = held
+        return True
+
+    def _arm_anew(self, values: Sequence[Any]) -> bool:
         commits: list[tuple[int, int, int]] = []
-        self._held = list(values)
         for state, value in zip(self.states, values, strict=True):
             if value is None:
                 return False
@@ -114,6 +130,7 @@ class Entry:
                 commits.append((state.source.ctypes.data, target.ctypes.data, size))
         self._commits[: len(commits)] = np.array(commits, np.int64).reshape(-1, 3)
         self._frame[FRAME.index("commit_count")] = len(commits)
+        self._held = list(values)
         return True
 
     def value_of(self, node: Node) -> Any:
