@@ -227,6 +227,7 @@ from graphopt.tf1.framework import container as container
 from graphopt.tf1.framework import convert_to_tensor as convert_to_tensor
 from graphopt.tf1.framework import count_up_to as count_up_to
 from graphopt.tf1.framework import device as device
+from graphopt.tf1.framework import fixed_size_partitioner as fixed_size_partitioner
 from graphopt.tf1.framework import get_all_collection_keys as get_all_collection_keys
 from graphopt.tf1.framework import get_collection as get_collection
 from graphopt.tf1.framework import get_collection_ref as get_collection_ref
@@ -245,6 +246,7 @@ from graphopt.tf1.framework import scatter_min as scatter_min
 from graphopt.tf1.framework import scatter_mul as scatter_mul
 from graphopt.tf1.framework import scatter_sub as scatter_sub
 from graphopt.tf1.framework import scatter_update as scatter_update
+from graphopt.tf1.framework import sparse_placeholder as sparse_placeholder
 from graphopt.tf1.framework import tables_initializer as tables_initializer
 from graphopt.tf1.linalg import cholesky as cholesky
 from graphopt.tf1.linalg import cholesky_solve as cholesky_solve
@@ -396,8 +398,10 @@ if TYPE_CHECKING:
     from graphopt.inspection.explain import explain as explain
     from graphopt.inspection.export import export as export
     from graphopt.tf1 import keras as keras
+    from graphopt.tf1 import metrics as metrics
     from graphopt.tf1 import optimizers as optimizers
     from graphopt.tf1 import test as test
+    from graphopt.tf1.metrics_classes import confusion_matrix as confusion_matrix
 else:
     # A third of the time of the import: loaded when first asked for.
     __getattr__, __dir__ = at_first_use(
@@ -405,10 +409,12 @@ else:
         {
             "Diagnosis": "graphopt.inspection.doctor:Diagnosis",
             "doctor": "graphopt.inspection.doctor:doctor",
+            "confusion_matrix": "graphopt.tf1.metrics_classes:confusion_matrix",
             "Explanation": "graphopt.inspection.explain:Explanation",
             "explain": "graphopt.inspection.explain:explain",
             "export": "graphopt.inspection.export:export",
             "keras": "graphopt.tf1.keras",
+            "metrics": "graphopt.tf1.metrics",
             "optimizers": "graphopt.tf1.optimizers",
             "test": "graphopt.tf1.test",
         },

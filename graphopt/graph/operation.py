@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphopt import shapes
+from graphopt.deferred import called_at_first_use
 from graphopt.dtypes import DType
 from graphopt.errors import ArgumentError, OperatorNotAllowedInGraphError, ShapeError, UnsupportedError
 from graphopt.errors import Location as Location
@@ -16,6 +17,10 @@ from graphopt.shapes import TensorShape
 
 if TYPE_CHECKING:
     from graphopt.graph.graph import Graph
+    from graphopt.graph.graph_def import NodeDef
+
+# That module knows this one.
+_to_node_def = called_at_first_use("graphopt.graph.graph_def:to_node_def")
 
 
 class Operation:
@@ -107,6 +112,17 @@ class Operation:
     def colocation_groups(self) -> list[bytes]:
         """Return TensorFlow's colocation groups: the operation's own."""
         return [f"loc:@{self.name}".encode()]
+
+    @property
+    def node_def(self) -> NodeDef:
+        """The operation as it stands in a `GraphDef`.
+
+        >>> node = tf.nn.relu(tf.constant([1.0], name="x"), name="y").op.node_def
+        >>> node.name, node.op, node.input
+        ('y', 'Relu', ['x'])
+        """
+        node: NodeDef = _to_node_def(self, add_shapes=False)
+        return node
 
     @property
     def traceback(self) -> list[Location]:

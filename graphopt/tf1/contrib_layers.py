@@ -17,8 +17,7 @@ from graphopt.errors import ArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.initializers import Ones, Zeros
-from graphopt.graph.operation import Tensor
-from graphopt.graph.variable_scope import get_variable, variable_scope
+from graphopt.graph.variable_scope import variable_scope
 from graphopt.ops import conv, normalization, pool
 from graphopt.ops import nn as nn_ops
 from graphopt.ops.activations import relu as relu_op
@@ -29,6 +28,7 @@ from graphopt.ops.indexing import one_hot
 from graphopt.ops.linalg import matmul
 from graphopt.ops.softmax import softmax_op
 from graphopt.tf1.arg_scope import add_arg_scope
+from graphopt.tf1.contrib_layer_parts import both_sides, collected, finished, last_size, layer_variable, to_layout
 from graphopt.tf1.contrib_summaries import summarize_activation as summarize_activation
 from graphopt.tf1.contrib_summaries import summarize_activations as summarize_activations
 from graphopt.tf1.contrib_summaries import summarize_biases as summarize_biases
@@ -56,58 +56,6 @@ _NORM_EPSILON, _NORM_EPSILON_HALF = 1e-12, 1e-3
 def relu(features: Any, name: str | None = None) -> Any:
     """Return max(features, 0): the default activation of these layers."""
     return relu_op(features, name=name)
-
-
-# --- what layers share ---------------------------------------------------------------------------------------------------
-
-
-def _collections_for(given: Any, name: str) -> list[Any]:
-    """Return the collections of one variable: a dict names them by variable, a list is for all."""
-    return list((given.get(name) if isinstance(given, dict) else given) or ())
-
-
-def _variable(name: str, shape: Any, dtype: DType, initializer: Any, *, regularizer: Any = None, trainable: bool = True,
-              collections: Any = None) -> Any:  # fmt: skip
-    """Return a model variable, entered in further collections too."""
-    names = [GraphKeys.GLOBAL_VARIABLES, GraphKeys.MODEL_VARIABLES]
-    variable = get_variable(name, shape, dtype, initializer=initializer, regularizer=regularizer, trainable=trainable, collections=names)
-    for collection in _collections_for(collections, name):
-        if variable not in get_default_graph().get_collection_ref(collection):
-            get_default_graph().add_to_collection(collection, variable)
-    return variable
-
-
-def _collected(collections: Any, outputs: Any) -> Any:
-    if collections:
-        get_default_graph().root.add_to_collections(collections, outputs)
-    return outputs
-
-
-def _finish(outputs: Any, normalizer_fn: Any, normalizer_params: Any, activation_fn: Any, collections: Any) -> Any:
-    if normalizer_fn is not None:
-        outputs = normalizer_fn(outputs, **(normalizer_params or {}))
-    if activation_fn is not None:
-        outputs = activation_fn(outputs)
-    return _collected(collections, outputs)
-
-
-def _last_size(x: Tensor, axis: int = -1) -> int:
-    shape = x.tensor_type.shape
-    size = None if shape is None else shape[axis]
-    if size is None:
-        raise ArgumentError(f"The number of channels of inputs {x.name} should be defined. Found `None`.")
-    return size
-
-
-def _layout(data_format: str | None) -> str:
-    if data_format not in (None, "NHWC", "NCHW"):
-        raise ArgumentError("data_format has to be either NCHW or NHWC.")
-    return data_format or "NHWC"
-
-
-def _sides(value: Any) -> tuple[int, int]:
-    sizes = np.reshape(value, -1)
-    return int(sizes[0]), int(sizes[-1])
 
 
 # --- weighted layers -----------------------------------------------------------------------------------------------------
@@ -139,16 +87,16 @@ def fully_connected(inputs: Any, num_outputs: int, activation_fn: Any = relu, no
         raise ArgumentError(f"num_outputs type should be one of [<class 'int'>], got {type(num_outputs)}.")
     with variable_scope(scope, "fully_connected", [inputs], reuse=reuse):
         x = convert_to_tensor(inputs)
-        size, rank = _last_size(x), x.tensor_type.rank or 0
-        weights = _variable("weights", [size, int(num_outputs)], x.dtype, weights_initializer, regularizer=weights_regularizer,
+        size, rank = last_size(x), x.tensor_type.rank or 0
+        weights = layer_variable("weights", [size, int(num_outputs)], x.dtype, weights_initializer, regularizer=weights_regularizer,
                             trainable=trainable, collections=variables_collections)  # fmt: skip
         has_biases = normalizer_fn is None and biases_initializer is not None
-        biases = _variable("biases", [int(num_outputs)], x.dtype, biases_initializer, regularizer=biases_regularizer,
+        biases = layer_variable("biases", [int(num_outputs)], x.dtype, biases_initializer, regularizer=biases_regularizer,
                            trainable=trainable, collections=variables_collections) if has_biases else None  # fmt: skip
         outputs = matmul(x, weights) if rank == 2 else tensordot(x, weights, [[rank - 1], [0]])
         if biases is not None:
             outputs = nn_ops.bias_add(outputs, biases)
-        return _finish(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections)
+        return finished(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections)
 
 
 linear = fully_connected
@@ -172,21 +120,21 @@ def conv2d(inputs: Any, num_outputs: int, kernel_size: Any, stride: Any = 1, pad
     >>> tf.contrib.layers.conv2d(tf.zeros([2, 8, 8, 3]), 4, 3).name, [v.name for v in tf.model_variables()]
     ('Conv/Relu:0', ['Conv/weights:0', 'Conv/biases:0'])
     """
-    layout = _layout(data_format)
+    layout = to_layout(data_format)
     with variable_scope(scope, "Conv", [inputs], reuse=reuse):
         x = convert_to_tensor(inputs)
         if x.tensor_type.rank != 4:
             raise ArgumentError(f"Convolution expects input with rank 4, got {x.tensor_type.rank}")
-        depth = _last_size(x, 1 if layout == "NCHW" else -1)
-        weights = _variable("weights", [*_sides(kernel_size), depth, int(num_outputs)], x.dtype, weights_initializer,
+        depth = last_size(x, 1 if layout == "NCHW" else -1)
+        weights = layer_variable("weights", [*both_sides(kernel_size), depth, int(num_outputs)], x.dtype, weights_initializer,
                             regularizer=weights_regularizer, trainable=trainable, collections=variables_collections)  # fmt: skip
         has_biases = normalizer_fn is None and biases_initializer is not None
-        biases = _variable("biases", [int(num_outputs)], x.dtype, biases_initializer, regularizer=biases_regularizer,
+        biases = layer_variable("biases", [int(num_outputs)], x.dtype, biases_initializer, regularizer=biases_regularizer,
                            trainable=trainable, collections=variables_collections) if has_biases else None  # fmt: skip
-        outputs = conv.conv2d(x, weights, strides=_sides(stride), padding=padding, dilations=_sides(rate), data_format=layout)
+        outputs = conv.conv2d(x, weights, strides=both_sides(stride), padding=padding, dilations=both_sides(rate), data_format=layout)
         if biases is not None:
             outputs = nn_ops.bias_add(outputs, biases, data_format=layout)
-        return _finish(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections)
+        return finished(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections)
 
 
 convolution2d = conv2d
@@ -197,13 +145,13 @@ def bias_add(inputs: Any, activation_fn: Any = None, initializer: Any = _ZEROS, 
              variables_collections: Any = None, outputs_collections: Any = None, trainable: bool = True, data_format: str = "NHWC",
              scope: Any = None) -> Any:  # fmt: skip
     """Return the inputs with a variable `biases`, one number for each channel, added. Arguments as for `fully_connected`."""
-    layout = _layout(data_format)
+    layout = to_layout(data_format)
     with variable_scope(scope, "BiasAdd", [inputs], reuse=reuse):
         x = convert_to_tensor(inputs)
-        biases = _variable("biases", [_last_size(x, 1 if layout == "NCHW" else -1)], x.dtype, initializer, regularizer=regularizer,
+        biases = layer_variable("biases", [last_size(x, 1 if layout == "NCHW" else -1)], x.dtype, initializer, regularizer=regularizer,
                            trainable=trainable, collections=variables_collections)  # fmt: skip
         outputs = nn_ops.bias_add(x, biases, data_format=layout)
-        return _finish(outputs, None, None, activation_fn, outputs_collections)
+        return finished(outputs, None, None, activation_fn, outputs_collections)
 
 
 # --- normalisation -------------------------------------------------------------------------------------------------------
@@ -238,14 +186,14 @@ def batch_norm(inputs: Any, decay: float = 0.999, center: bool = True, scale: bo
     """
     if renorm or batch_weights is not None or adjustment is not None:
         raise ArgumentError("batch_norm does not support batch_weights, renorm and adjustment.")
-    layout = _layout(data_format)
+    layout = to_layout(data_format)
     with variable_scope(scope, "BatchNorm", [inputs], reuse=reuse):
         x = convert_to_tensor(inputs)
         rank = x.tensor_type.rank
         if rank is None:
             raise ArgumentError(f"Inputs {x.name} has undefined rank")
         axis = 1 if layout == "NCHW" else rank - 1
-        size = _last_size(x, axis)
+        size = last_size(x, axis)
         make = _normalisation_variables(size, x.dtype, param_initializers, param_regularizers, variables_collections)
         beta = make("beta", _ZEROS, trainable) if center else np.zeros(size, _wide(x.dtype).np)
         gamma = make("gamma", Ones(), trainable) if scale else np.ones(size, _wide(x.dtype).np)
@@ -256,7 +204,7 @@ def batch_norm(inputs: Any, decay: float = 0.999, center: bool = True, scale: bo
             cast(x, _wide(x.dtype)), gamma, beta, averages, axis=axis, epsilon=float(epsilon), training=is_training
         )
         outputs = _with_updates(cast(outputs, x.dtype), averages, moments, decay, zero_debias_moving_mean, updates_collections)
-        return _finish(outputs, None, None, activation_fn, outputs_collections)
+        return finished(outputs, None, None, activation_fn, outputs_collections)
 
 
 def _wide(dtype: DType) -> DType:
@@ -268,7 +216,7 @@ def _normalisation_variables(size: int, dtype: DType, initializers: Any, regular
     own_initializers, own_regularizers = initializers or {}, regularizers or {}
 
     def make(name: str, initializer: Any, trainable: bool) -> Any:
-        return _variable(name, [size], _wide(dtype), own_initializers.get(name, initializer), regularizer=own_regularizers.get(name),
+        return layer_variable(name, [size], _wide(dtype), own_initializers.get(name, initializer), regularizer=own_regularizers.get(name),
                          trainable=trainable, collections=collections)  # fmt: skip
 
     return make
@@ -315,12 +263,12 @@ def layer_norm(inputs: Any, center: bool = True, scale: bool = True, activation_
         if None in sizes:
             raise ArgumentError(f"Inputs {x.name}: shape(inputs)[{begin_params_axis}:] is not fully defined: {x.shape[begin_params_axis:]}")
         make: dict[str, Any] = {"trainable": trainable, "collections": variables_collections}
-        beta = _variable("beta", list(sizes), x.dtype, _ZEROS, **make) if center else None
-        gamma = _variable("gamma", list(sizes), x.dtype, Ones(), **make) if scale else None
+        beta = layer_variable("beta", list(sizes), x.dtype, _ZEROS, **make) if center else None
+        gamma = layer_variable("gamma", list(sizes), x.dtype, Ones(), **make) if scale else None
         mean, variance = normalization.moments(x, list(range(first, rank)), keepdims=True)
         epsilon = _NORM_EPSILON_HALF if x.dtype is dtypes.float16 else _NORM_EPSILON
         outputs = normalization.batch_normalization(x, mean, variance, offset=beta, scale=gamma, epsilon=epsilon)
-        return _finish(outputs, None, None, activation_fn, outputs_collections)
+        return finished(outputs, None, None, activation_fn, outputs_collections)
 
 
 # --- pooling, shape, dropout -----------------------------------------------------------------------------------------------
@@ -342,11 +290,11 @@ def avg_pool2d(inputs: Any, kernel_size: Any, stride: Any = 2, padding: str = "V
 
 def _pooled(function: Any, default_scope: str, inputs: Any, kernel_size: Any, stride: Any, padding: str, data_format: str, collections: Any,
             scope: Any) -> Any:  # fmt: skip
-    layout = _layout(data_format)
+    layout = to_layout(data_format)
     with variable_scope(scope, default_scope, [inputs]):
         x = convert_to_tensor(inputs)
-        outputs = function(x, ksize=_sides(kernel_size), strides=_sides(stride), padding=padding, data_format=layout)
-        return _collected(collections, outputs)
+        outputs = function(x, ksize=both_sides(kernel_size), strides=both_sides(stride), padding=padding, data_format=layout)
+        return collected(collections, outputs)
 
 
 @add_arg_scope
@@ -360,7 +308,7 @@ def flatten(inputs: Any, outputs_collections: Any = None, scope: Any = None) -> 
         x = convert_to_tensor(inputs)
         if x.tensor_type.rank is None or x.tensor_type.rank < 2:
             raise ArgumentError("Inputs must have a least 2 dimensions.")
-        return _collected(outputs_collections, reshape(x, flat_shape(x)))
+        return collected(outputs_collections, reshape(x, flat_shape(x)))
 
 
 @add_arg_scope
@@ -372,7 +320,7 @@ def dropout(inputs: Any, keep_prob: Any = 0.5, noise_shape: Any = None, is_train
         outputs = choose(
             is_training, lambda: nn_ops.dropout(x, rate=1 - keep_prob, noise_shape=noise_shape, seed=seed), lambda: identity(x)
         )
-        return _collected(outputs_collections, outputs)
+        return collected(outputs_collections, outputs)
 
 
 @add_arg_scope
@@ -384,14 +332,14 @@ def one_hot_encoding(labels: Any, num_classes: int, on_value: float = 1.0, off_v
     [1, 3]
     """
     with variable_scope(scope, "OneHotEncoding", [labels]):
-        return _collected(outputs_collections, one_hot(convert_to_tensor(labels), num_classes, on_value=on_value, off_value=off_value))
+        return collected(outputs_collections, one_hot(convert_to_tensor(labels), num_classes, on_value=on_value, off_value=off_value))
 
 
 def softmax(logits: Any, scope: Any = None) -> Any:
     """Return softmax over the last axis of tensors of any rank."""
     with variable_scope(scope, "softmax", [logits]):
         x = convert_to_tensor(logits)
-        matrix = reshape(x, [-1, _last_size(x)])
+        matrix = reshape(x, [-1, last_size(x)])
         return reshape(softmax_op(matrix), shape_of(x) if x.tensor_type.is_static else shape_op(x))
 
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from graphopt import dtypes, shapes
 from graphopt.graph import graph as graphs
@@ -15,6 +18,7 @@ from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.readiness import report_uninitialized_variables as report_uninitialized_variables
 from graphopt.graph.scopes import init_scope as init_scope
 from graphopt.graph.scopes import name_scope as name_scope
+from graphopt.graph.sparse_tensor import SparseTensor
 from graphopt.ops import control, state
 
 _LOG = logging.getLogger("graphopt")
@@ -40,6 +44,49 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     with graph.as_default():
         tensor: Tensor = control.placeholder(dtype=dtypes.as_dtype(dtype), shape=shapes.to_shape(shape), name=name)
     return tensor
+
+
+def fixed_size_partitioner(num_shards: int, axis: int = 0) -> Callable[..., list[int]]:
+    """Return a partitioner: a function of a variable's shape that gives the number of parts along each axis.
+
+    `get_variable` and `variable_scope` accept partitioners; their variables stay whole.
+
+    Args:
+      num_shards: how many parts at most. axis: the axis that is divided.
+
+    Example:
+      >>> tf.fixed_size_partitioner(3)(shape=tf.TensorShape([10, 2]), dtype=tf.float32)
+      [3, 1]
+    """
+
+    def partitioner(shape: Any, **_: Any) -> list[int]:
+        sizes = shapes.to_shape(shape) or ()
+        parts = [1] * len(sizes)
+        parts[axis] = min(num_shards, sizes[axis] or num_shards)
+        return parts
+
+    return partitioner
+
+
+def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> SparseTensor:
+    """Return a sparse tensor whose parts every run must feed, with a `tf.SparseTensorValue` or indices, values and shape.
+
+    Args:
+      dtype: its element type. shape: its shape, with None for unknown sizes; then runs need not feed the shape. name: of the parts' scope.
+
+    Example:
+      >>> x = tf.sparse_placeholder(tf.float32)
+      >>> tf.Session().run(tf.reduce_sum(x.values), {x: tf.SparseTensorValue([[0, 1], [2, 0]], [5.0, 6.0], [3, 2])}).item()
+      11.0
+    """
+    part = {word: None if name is None else f"{name}/{word}" for word in ("shape", "values", "indices")}
+    if shape is None:
+        rank, dense_shape = None, placeholder(dtypes.int64, [None], part["shape"])
+    else:
+        sizes = np.array([-1 if size is None else size for size in shapes.to_shape(shape) or ()], np.int64)
+        rank, dense_shape = len(sizes), placeholder_with_default(sizes, [len(sizes)], part["shape"])
+    values = placeholder(dtype, [None], part["values"])
+    return SparseTensor(placeholder(dtypes.int64, [None, rank], part["indices"]), values, dense_shape)
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:

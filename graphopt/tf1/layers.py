@@ -6,21 +6,19 @@ Each opens a variable scope named after the layer (`dense`, `dense_1`...), or th
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from graphopt import dtypes
-from graphopt.dtypes import DType
-from graphopt.errors import ArgumentError, lines
+from graphopt.deferred import at_first_use
+from graphopt.errors import ArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.initializers import Ones, Zeros
 from graphopt.graph.operation import Tensor
-from graphopt.graph.variable_scope import get_variable, variable_scope
 from graphopt.ops import conv, normalization, pool
 from graphopt.ops import nn as nn_ops
 from graphopt.ops.array import identity, reshape, shape_op, transpose_op
@@ -28,48 +26,55 @@ from graphopt.ops.contraction import tensordot
 from graphopt.ops.elementwise import cast
 from graphopt.ops.linalg import matmul
 from graphopt.tf1.control_flow import cond
+from graphopt.tf1.layer_parts import check_rank, finished, first_number, is_channels_first, known_size, layer_scope, two_numbers, weight
 from graphopt.train.averages import assign_moving_average
+
+if TYPE_CHECKING:
+    from graphopt.tf1.layer_objects import AveragePooling1D as AveragePooling1D
+    from graphopt.tf1.layer_objects import AveragePooling2D as AveragePooling2D
+    from graphopt.tf1.layer_objects import AvgPool2D as AvgPool2D
+    from graphopt.tf1.layer_objects import BatchNormalization as BatchNormalization
+    from graphopt.tf1.layer_objects import Conv1D as Conv1D
+    from graphopt.tf1.layer_objects import Conv2D as Conv2D
+    from graphopt.tf1.layer_objects import Conv2DTranspose as Conv2DTranspose
+    from graphopt.tf1.layer_objects import Dense as Dense
+    from graphopt.tf1.layer_objects import Dropout as Dropout
+    from graphopt.tf1.layer_objects import Flatten as Flatten
+    from graphopt.tf1.layer_objects import Layer as Layer
+    from graphopt.tf1.layer_objects import MaxPool2D as MaxPool2D
+    from graphopt.tf1.layer_objects import MaxPooling1D as MaxPooling1D
+    from graphopt.tf1.layer_objects import MaxPooling2D as MaxPooling2D
+    from graphopt.tf1.layer_objects import SeparableConv2D as SeparableConv2D
+    from graphopt.tf1.layers_more import average_pooling1d as average_pooling1d
+    from graphopt.tf1.layers_more import max_pooling1d as max_pooling1d
+    from graphopt.tf1.layers_more import separable_conv2d as separable_conv2d
+else:
+    __getattr__, __dir__ = at_first_use(
+        __name__,
+        {
+            "AveragePooling1D": "graphopt.tf1.layer_objects:AveragePooling1D",
+            "AveragePooling2D": "graphopt.tf1.layer_objects:AveragePooling2D",
+            "AvgPool2D": "graphopt.tf1.layer_objects:AvgPool2D",
+            "BatchNormalization": "graphopt.tf1.layer_objects:BatchNormalization",
+            "Conv1D": "graphopt.tf1.layer_objects:Conv1D",
+            "Conv2D": "graphopt.tf1.layer_objects:Conv2D",
+            "Conv2DTranspose": "graphopt.tf1.layer_objects:Conv2DTranspose",
+            "Dense": "graphopt.tf1.layer_objects:Dense",
+            "Dropout": "graphopt.tf1.layer_objects:Dropout",
+            "Flatten": "graphopt.tf1.layer_objects:Flatten",
+            "Layer": "graphopt.tf1.layer_objects:Layer",
+            "MaxPool2D": "graphopt.tf1.layer_objects:MaxPool2D",
+            "MaxPooling1D": "graphopt.tf1.layer_objects:MaxPooling1D",
+            "MaxPooling2D": "graphopt.tf1.layer_objects:MaxPooling2D",
+            "SeparableConv2D": "graphopt.tf1.layer_objects:SeparableConv2D",
+            "average_pooling1d": "graphopt.tf1.layers_more:average_pooling1d",
+            "max_pooling1d": "graphopt.tf1.layers_more:max_pooling1d",
+            "separable_conv2d": "graphopt.tf1.layers_more:separable_conv2d",
+        },
+    )
 
 _ZEROS = Zeros()
 _ONES = Ones()
-
-# --- what layers share ---------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def layer_scope(name: str | None, default_name: str, reuse: Any) -> Iterator[Any]:
-    """Open the scope of a layer: the given name, or a default one that is not taken yet (the taken one with `reuse`)."""
-    given = name if name is not None or not reuse else default_name
-    with variable_scope(given, default_name=default_name, reuse=reuse) as scope:
-        yield scope
-
-
-def _weight(name: str, shape: list[int], dtype: DType, *, initializer: Any, regularizer: Any = None, constraint: Any = None,
-            trainable: bool = True) -> Any:  # fmt: skip
-    return get_variable(name, shape, dtype, initializer=initializer, regularizer=regularizer, constraint=constraint, trainable=trainable)
-
-
-def _known_size(x: Tensor, axis: int, layer: str) -> int:
-    """Return the size of an axis that decides the shape of a variable; ValueError when it is not known."""
-    size = x.tensor_type.shape[axis] if x.tensor_type.shape is not None else None
-    if size is None:
-        rule = f"The last dimension of the inputs to `{layer}` should be defined. Found `None`."
-        raise ArgumentError(lines(rule, f"inputs: {x.tensor_type} = {x.name} ({x.op.location})"))
-    return size
-
-
-def _check_rank(x: Tensor, rank: int, layer: str) -> None:
-    if x.tensor_type.rank not in (None, rank):
-        rule = f"Input 0 of layer {layer} is incompatible with the layer: expected ndim={rank}, found ndim={x.tensor_type.rank}."
-        raise ArgumentError(lines(rule, f"inputs: {x.tensor_type} = {x.name} ({x.op.location})"))
-
-
-def _finish(result: Any, activation: Callable[..., Any] | None, activity_regularizer: Callable[..., Any] | None) -> Any:
-    if activation is not None:
-        result = activation(result)
-    if activity_regularizer is not None:
-        get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, activity_regularizer(result))
-    return result
 
 
 def choose(condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
@@ -77,23 +82,6 @@ def choose(condition: Any, if_true: Callable[[], Any], if_false: Callable[[], An
     if not hasattr(condition, "builder"):
         return if_true() if condition else if_false()
     return cond(condition, if_true, if_false)
-
-
-def _is_first(data_format: str) -> bool:
-    if data_format not in ("channels_last", "channels_first"):
-        raise ArgumentError(f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {data_format}')
-    return data_format == "channels_first"
-
-
-def _pair(value: Any, what: str) -> tuple[int, int]:
-    sizes = (value, value) if np.ndim(value) == 0 else tuple(value)
-    if len(sizes) != 2:
-        raise ArgumentError(f"The `{what}` argument must be a tuple of 2 integers. Received: {value}")
-    return int(sizes[0]), int(sizes[1])
-
-
-def _one(value: Any) -> int:
-    return int(np.reshape(value, -1)[0])
 
 
 # --- dense ---------------------------------------------------------------------------------------------------------------
@@ -120,16 +108,16 @@ def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True
     """
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, "dense", reuse):
-        size = _known_size(x, -1, "Dense")
-        kernel = _weight("kernel", [size, int(units)], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
+        size = known_size(x, -1, "Dense")
+        kernel = weight("kernel", [size, int(units)], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
                          constraint=kernel_constraint, trainable=trainable)  # fmt: skip
-        bias = _weight("bias", [int(units)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+        bias = weight("bias", [int(units)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
                        constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
         rank = x.tensor_type.rank
         result = matmul(x, kernel) if rank == 2 else tensordot(x, kernel, [[(rank or 0) - 1], [0]])
         if bias is not None:
             result = nn_ops.bias_add(result, bias)
-        return _finish(result, activation, activity_regularizer)
+        return finished(result, activation, activity_regularizer)
 
 
 # --- convolutions --------------------------------------------------------------------------------------------------------
@@ -155,18 +143,18 @@ def conv2d(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1), p
     """
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, "conv2d", reuse):
-        _check_rank(x, 4, "conv2d")
-        layout = "NCHW" if _is_first(data_format) else "NHWC"
-        depth = _known_size(x, 1 if layout == "NCHW" else -1, "Conv2D")
-        kernel = _weight("kernel", [*_pair(kernel_size, "kernel_size"), depth, int(filters)], x.dtype, initializer=kernel_initializer,
+        check_rank(x, 4, "conv2d")
+        layout = "NCHW" if is_channels_first(data_format) else "NHWC"
+        depth = known_size(x, 1 if layout == "NCHW" else -1, "Conv2D")
+        kernel = weight("kernel", [*two_numbers(kernel_size, "kernel_size"), depth, int(filters)], x.dtype, initializer=kernel_initializer,
                          regularizer=kernel_regularizer, constraint=kernel_constraint, trainable=trainable)  # fmt: skip
-        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+        bias = weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
                        constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
-        result = conv.conv2d(x, kernel, strides=_pair(strides, "strides"), padding=padding, dilations=_pair(dilation_rate, "dilation_rate"),
-                             data_format=layout)  # fmt: skip
+        result = conv.conv2d(x, kernel, strides=two_numbers(strides, "strides"), padding=padding,
+                             dilations=two_numbers(dilation_rate, "dilation_rate"), data_format=layout)  # fmt: skip
         if bias is not None:
             result = nn_ops.bias_add(result, bias, data_format=layout)
-        return _finish(result, activation, activity_regularizer)
+        return finished(result, activation, activity_regularizer)
 
 
 def conv1d(inputs: Any, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: str = "channels_last",
@@ -187,18 +175,18 @@ def conv1d(inputs: Any, filters: int, kernel_size: Any, strides: Any = 1, paddin
     """
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, "conv1d", reuse):
-        _check_rank(x, 3, "conv1d")
-        is_first = _is_first(data_format)
-        depth = _known_size(x, 1 if is_first else -1, "Conv1D")
-        kernel = _weight("kernel", [_one(kernel_size), depth, int(filters)], x.dtype, initializer=kernel_initializer,
+        check_rank(x, 3, "conv1d")
+        is_first = is_channels_first(data_format)
+        depth = known_size(x, 1 if is_first else -1, "Conv1D")
+        kernel = weight("kernel", [first_number(kernel_size), depth, int(filters)], x.dtype, initializer=kernel_initializer,
                          regularizer=kernel_regularizer, constraint=kernel_constraint, trainable=trainable)  # fmt: skip
-        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+        bias = weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
                        constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
-        result = conv.conv1d(x, convert_to_tensor(kernel), stride=_one(strides), padding=padding, dilation=_one(dilation_rate),
-                             is_channels_first=is_first)  # fmt: skip
+        result = conv.conv1d(x, convert_to_tensor(kernel), stride=first_number(strides), padding=padding,
+                             dilation=first_number(dilation_rate), is_channels_first=is_first)  # fmt: skip
         if bias is not None:
             result = nn_ops.bias_add(result, bias, data_format="NCHW" if is_first else "NHWC")
-        return _finish(result, activation, activity_regularizer)
+        return finished(result, activation, activity_regularizer)
 
 
 def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
@@ -218,19 +206,19 @@ def conv2d_transpose(inputs: Any, filters: int, kernel_size: Any, strides: Any =
     """
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, "conv2d_transpose", reuse):
-        _check_rank(x, 4, "conv2d_transpose")
-        layout = "NCHW" if _is_first(data_format) else "NHWC"
-        depth = _known_size(x, 1 if layout == "NCHW" else -1, "Conv2DTranspose")
-        size, steps = _pair(kernel_size, "kernel_size"), _pair(strides, "strides")
-        kernel = _weight("kernel", [*size, int(filters), depth], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
+        check_rank(x, 4, "conv2d_transpose")
+        layout = "NCHW" if is_channels_first(data_format) else "NHWC"
+        depth = known_size(x, 1 if layout == "NCHW" else -1, "Conv2DTranspose")
+        size, steps = two_numbers(kernel_size, "kernel_size"), two_numbers(strides, "strides")
+        kernel = weight("kernel", [*size, int(filters), depth], x.dtype, initializer=kernel_initializer, regularizer=kernel_regularizer,
                          constraint=kernel_constraint, trainable=trainable)  # fmt: skip
-        bias = _weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
+        bias = weight("bias", [int(filters)], x.dtype, initializer=bias_initializer, regularizer=bias_regularizer,
                        constraint=bias_constraint, trainable=trainable) if use_bias else None  # fmt: skip
         shape = _transposed_shape(x, int(filters), size, steps, padding, layout)
         result = conv.conv2d_transpose(x, kernel, output_shape=shape, strides=steps, padding=padding, data_format=layout)
         if bias is not None:
             result = nn_ops.bias_add(result, bias, data_format=layout)
-        return _finish(result, activation, activity_regularizer)
+        return finished(result, activation, activity_regularizer)
 
 
 def _transposed_shape(x: Tensor, filters: int, size: tuple[int, int], steps: tuple[int, int], padding: str, layout: str) -> Any:
@@ -274,9 +262,11 @@ def average_pooling2d(inputs: Any, pool_size: Any, strides: Any, padding: str = 
 def _pooled(function: Any, layer: str, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str, name: str | None) -> Any:
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, layer, None):
-        _check_rank(x, 4, layer)
-        layout = "NCHW" if _is_first(data_format) else "NHWC"
-        return function(x, ksize=_pair(pool_size, "pool_size"), strides=_pair(strides, "strides"), padding=padding, data_format=layout)
+        check_rank(x, 4, layer)
+        layout = "NCHW" if is_channels_first(data_format) else "NHWC"
+        return function(
+            x, ksize=two_numbers(pool_size, "pool_size"), strides=two_numbers(strides, "strides"), padding=padding, data_format=layout
+        )
 
 
 def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> Any:
@@ -288,7 +278,7 @@ def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_l
     x = convert_to_tensor(inputs, name="inputs")
     with layer_scope(name, "flatten", None):
         rank = x.tensor_type.rank
-        if _is_first(data_format) and rank is not None and rank > 2:
+        if is_channels_first(data_format) and rank is not None and rank > 2:
             x = transpose_op(x, perm=(0, *range(2, rank), 1))
         return reshape(x, flat_shape(x))
 
@@ -359,15 +349,15 @@ def batch_normalization(inputs: Any, axis: Any = -1, momentum: float = 0.99, eps
         rank = x.tensor_type.rank
         if rank is None:
             raise ArgumentError(f"Input has undefined rank: {x.shape}")
-        at = _one(axis) % rank
-        size = _known_size(x, at, "BatchNormalization")
+        at = first_number(axis) % rank
+        size = known_size(x, at, "BatchNormalization")
         dtype = dtypes.float32 if x.dtype is dtypes.float16 else x.dtype
-        gamma = _weight("gamma", [size], dtype, initializer=gamma_initializer, regularizer=gamma_regularizer, constraint=gamma_constraint,
+        gamma = weight("gamma", [size], dtype, initializer=gamma_initializer, regularizer=gamma_regularizer, constraint=gamma_constraint,
                         trainable=trainable) if scale else np.ones(size, dtype.np)  # fmt: skip
-        beta = _weight("beta", [size], dtype, initializer=beta_initializer, regularizer=beta_regularizer, constraint=beta_constraint,
+        beta = weight("beta", [size], dtype, initializer=beta_initializer, regularizer=beta_regularizer, constraint=beta_constraint,
                        trainable=trainable) if center else np.zeros(size, dtype.np)  # fmt: skip
-        mean = _weight("moving_mean", [size], dtype, initializer=moving_mean_initializer, trainable=False)
-        variance = _weight("moving_variance", [size], dtype, initializer=moving_variance_initializer, trainable=False)
+        mean = weight("moving_mean", [size], dtype, initializer=moving_mean_initializer, trainable=False)
+        variance = weight("moving_variance", [size], dtype, initializer=moving_variance_initializer, trainable=False)
         is_unbiased = fused if fused is not None else rank == 4
         averages = Averages(mean, variance, is_unbiased)
         result, moments = normalized(cast(x, dtype), gamma, beta, averages, axis=at, epsilon=float(epsilon), training=training)

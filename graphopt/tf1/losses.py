@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from graphopt import dtypes
-from graphopt.errors import ArgumentError, lines
+from graphopt.errors import ArgumentError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import convert_to_tensor, get_default_graph
 from graphopt.graph.operation import Tensor
@@ -16,7 +14,6 @@ from graphopt.graph.scopes import name_scope
 from graphopt.ops import softmax as softmax_ops
 from graphopt.ops.activations import relu
 from graphopt.ops.array import shape_op, size_op, squeeze_op, stop_gradient
-from graphopt.ops.control import assert_op
 from graphopt.ops.elementwise import (
     absolute,
     add,
@@ -24,9 +21,7 @@ from graphopt.ops.elementwise import (
     cast,
     div_no_nan,
     divide,
-    equal,
     log,
-    logical_or,
     minimum,
     multiply,
     negative,
@@ -35,8 +30,9 @@ from graphopt.ops.elementwise import (
     squared_difference,
     subtract,
 )
-from graphopt.ops.reduce import reduce_all, reduce_sum
+from graphopt.ops.reduce import reduce_sum
 from graphopt.tf1.arguments import renamed
+from graphopt.tf1.weights import broadcast_checks
 
 
 class Reduction:
@@ -64,7 +60,6 @@ class Reduction:
 
 
 _REDUCTION = Reduction.SUM_BY_NONZERO_WEIGHTS
-_PREFIX = "weights can not be broadcast to values."
 
 # --- weights and reduction -----------------------------------------------------------------------------------------------
 
@@ -88,7 +83,7 @@ def compute_weighted_loss(losses: Any, weights: Any = 1.0, scope: str | None = N
     with name_scope(scope, "weighted_loss", [losses, weights]):
         values = convert_to_tensor(losses, name="losses")
         factor = cast(convert_to_tensor(weights, name="weights"), dtypes.float32)
-        with values.graph.control_dependencies(_broadcast_checks(factor, values)):
+        with values.graph.control_dependencies(broadcast_checks(factor, values)):
             wide = cast(values, dtypes.float32)
             loss = cast(_reduced(wide, factor, reduction), values.dtype)
     add_loss(loss, loss_collection)
@@ -116,26 +111,6 @@ def _num_present(losses: Tensor, weights: Tensor) -> Any:
     with name_scope(None, "num_present", [losses, weights]) as scope:
         present = cast(not_equal(weights, 0.0), dtypes.float32)
         return reduce_sum(multiply(present, ones_as(losses)), name=scope)
-
-
-def _broadcast_checks(weights: Tensor, values: Tensor) -> list[Any]:
-    """Check that weights broadcast to values; return the checks that must wait until the shapes are known."""
-    own, other = weights.tensor_type, values.tensor_type
-    if own.shape == () or own.shape is None or other.shape is None:
-        return []
-    found = f"values.shape={values.shape}. weights.shape={weights.shape}."
-    where = f"weights: {own} = {weights.name}; values: {other} = {values.name}"
-    if len(own.shape) != len(other.shape):
-        rule = f"{_PREFIX} values.rank={len(other.shape)}. weights.rank={len(own.shape)}. {found}"
-        raise ArgumentError(lines(rule, where))
-    for i, (w, v) in enumerate(zip(own.shape, other.shape, strict=True)):
-        if w is not None and w != 1 and v is not None and v != w:
-            raise ArgumentError(lines(f"{_PREFIX} Mismatch at dim {i}. {found}", where))
-    if all(w == 1 or (w is not None and w == v) for w, v in zip(own.shape, other.shape, strict=True)):
-        return []
-    sizes, wanted = shape_op(weights), shape_op(values)
-    fits = reduce_all(logical_or(equal(sizes, 1), equal(sizes, wanted)))
-    return [assert_op(fits, np.array(_PREFIX, object), sizes, wanted, summarize=8, name="assert_broadcastable")]
 
 
 def add_loss(loss: Any, loss_collection: str | None = GraphKeys.LOSSES) -> None:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphopt import dtypes
+from graphopt.deferred import at_first_use
 from graphopt.errors import ArgumentError, ArgumentTypeError
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.indexed_slices import IndexedSlices
@@ -15,6 +16,11 @@ from graphopt.graph.operation import Tensor
 from graphopt.ops import activations, decompositions, division, elementwise, partition, picking, reduce, segment, sequence
 from graphopt.ops.reduce_along import reduce_along
 from graphopt.tf1.arguments import known, renamed
+
+if TYPE_CHECKING:
+    from graphopt.tf1.metrics_classes import confusion_matrix as confusion_matrix
+else:
+    __getattr__, __dir__ = at_first_use(__name__, {"confusion_matrix": "graphopt.tf1.metrics_classes:confusion_matrix"})
 
 # --- functions of one tensor ---------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from graphopt import dtypes
 from graphopt.errors import ArgumentError, lines
 from graphopt.graph.graph import convert_to_tensor
 from graphopt.graph.operation import Tensor
 from graphopt.graph.scopes import name_scope
-from graphopt.ops import activations, conv, depthwise, embedding, normalization, pool, reduce, sampled
+from graphopt.ops import activations, conv, depthwise, elementwise, embedding, normalization, picking, pool, reduce, sampled
 from graphopt.ops import nn as nn_ops
 from graphopt.ops import softmax as softmax_ops
 from graphopt.ops.array import shape_op, stop_gradient
@@ -214,6 +216,33 @@ def weighted_cross_entropy_with_logits(labels: Any = None, logits: Any = None, p
     if not wanted.shape.is_compatible_with(values.shape):
         raise ArgumentError(f"logits and targets must have the same shape ({values.shape} vs {wanted.shape})")
     return softmax_ops.weighted_cross_entropy(wanted, values, pos_weight=pos_weight, name=name)
+
+
+def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None) -> Any:
+    """Return exp(log_input) - targets * log_input: the negative log likelihood of counts, but for a part that no prediction changes.
+
+    Args:
+      targets: counts. log_input: the logarithm of the expected counts, of the same shape.
+      compute_full_loss: add Stirling's approximation of that part, log(targets!), where the target is above 1. name: of the scope.
+
+    Raises:
+      ValueError: when shapes differ.
+
+    Example:
+      >>> tf.Session().run(tf.nn.log_poisson_loss([1.0, 3.0], [0.0, 0.0])).tolist()
+      [1.0, 1.0]
+    """
+    with name_scope(name, "log_poisson_loss", [log_input, targets]):
+        rate: Any = convert_to_tensor(log_input, name="log_input")
+        counts: Any = convert_to_tensor(targets, name="targets")
+        if not counts.shape.is_compatible_with(rate.shape):
+            raise ArgumentError(f"`log_input` and `targets` must have the same shape, received ({rate.shape} vs {counts.shape}).")
+        result = elementwise.exp(rate) - rate * counts
+        if not compute_full_loss:
+            return result
+        rest = counts * elementwise.log(counts) - counts + elementwise.log(counts * float(2 * np.pi)) * 0.5
+        is_small = elementwise.logical_and(counts >= 0.0, counts <= 1.0)
+        return result + picking.choose(is_small, elementwise.zeros_as(counts), rest)
 
 
 # --- bias, dropout, the largest elements -----------------------------------------------------------------------------------

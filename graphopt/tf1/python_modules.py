@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphopt.graph import nest, slots
 from graphopt.graph.static_value import static_value
 from graphopt.graph.variables import Variable
+from graphopt.runtime.profile import Timeline
 from graphopt.shapes import TensorShape
-from graphopt.tf1 import array, control_flow, framework, gfile, layers, linalg, math, mnist, summary
+from graphopt.tf1 import array, control_flow, framework, gfile, graph_io, layers, linalg, math, mnist, summary
 
 Namespace = ModuleType | SimpleNamespace
 
@@ -88,6 +90,26 @@ def _list_local_devices(session_config: Any = None) -> list[SimpleNamespace]:
     return [SimpleNamespace(name="/device:CPU:0", device_type="CPU", memory_limit=0, physical_device_desc="")]
 
 
+class _ArgSpec(NamedTuple):
+    """What Python's own getargspec gave."""
+
+    args: list[str]
+    varargs: str | None
+    keywords: str | None
+    defaults: tuple[Any, ...] | None
+
+
+def _getargspec(function: Any) -> _ArgSpec:
+    return _ArgSpec(*inspect.getfullargspec(function)[:4])
+
+
+# TensorFlow's inspect looks through its own decorators, of which graphopt has none.
+_INSPECT = SimpleNamespace(
+    **{name: getattr(inspect, name) for name in inspect.__all__ if callable(getattr(inspect, name))},
+    ArgSpec=_ArgSpec,
+    getargspec=_getargspec,
+)
+
 # Resources are TensorFlow's tables and iterators: graphopt has none.
 _RESOURCES = SimpleNamespace(
     initialize_resources=lambda resource_list, name="init": control_flow.group(*resource_list, name=name),
@@ -103,7 +125,8 @@ _WHOLE = {
         compat.v1 core.framework.graph_pb2 core.protobuf.config_pb2 python.client.session python.eager.backprop python.eager.context
         python.framework.constant_op python.framework.dtypes python.framework.function python.framework.indexed_slices
         python.framework.ops python.framework.random_seed python.framework.sparse_tensor
-        python.ops.array_ops python.ops.check_ops python.ops.clip_ops python.ops.control_flow_ops python.ops.custom_gradient
+        python.ops.array_ops python.ops.check_ops python.ops.clip_ops python.ops.confusion_matrix python.ops.control_flow_ops
+        python.ops.custom_gradient
         python.ops.data_flow_ops python.ops.functional_ops python.ops.gradients python.ops.gradients_impl python.ops.init_ops
         python.ops.logging_ops python.ops.map_fn python.ops.math_ops python.ops.random_ops python.ops.script_ops
         python.ops.sparse_ops python.ops.special_math_ops python.ops.standard_ops python.ops.state_ops python.ops.template
@@ -116,6 +139,7 @@ _WHOLE = {
     "contrib.layers": """
         contrib.layers.python.layers.embedding_ops contrib.layers.python.layers.initializers contrib.layers.python.layers.layers
         contrib.layers.python.layers.regularizers contrib.layers.python.layers.summaries contrib.layers.python.layers.utils""",
+    "contrib.metrics": "contrib.metrics.python.ops.metric_ops",
     "contrib.opt": """
         contrib.opt.python.training.adamax contrib.opt.python.training.addsign contrib.opt.python.training.external_optimizer
         contrib.opt.python.training.ggt contrib.opt.python.training.lars_optimizer contrib.opt.python.training.lazy_adam_optimizer
@@ -133,6 +157,7 @@ _WHOLE = {
     "layers": "python.layers.layers python.layers.core python.layers.convolutional python.layers.normalization python.layers.pooling",
     "losses": "python.ops.losses.losses python.ops.losses.losses_impl python.ops.losses.util",
     "logging": "python.platform.tf_logging",
+    "metrics": "python.ops.metrics python.ops.metrics_impl",
     "nn": "python.ops.candidate_sampling_ops python.ops.embedding_ops python.ops.nn python.ops.nn_impl python.ops.nn_ops",
     "summary": "core.framework.summary_pb2 python.summary.summary",
     "test": "python.framework.test_util python.platform.googletest python.platform.test",
@@ -158,6 +183,8 @@ MODULES: dict[str, tuple[str | Namespace, ...]] = {
     "keras.datasets.mnist": (_MNIST_KERAS,),
     "nest": (nest,),
     "python.client.device_lib": (SimpleNamespace(list_local_devices=_list_local_devices),),
+    "python.client.timeline": (SimpleNamespace(Timeline=Timeline),),
+    "python.framework.graph_io": (graph_io,),
     "python.framework.tensor_shape": (_TENSOR_SHAPE, ""),
     "python.framework.tensor_util": (SimpleNamespace(constant_value=_constant_value), ""),
     "python.layers.utils": (SimpleNamespace(smart_cond=layers.choose),),
@@ -170,9 +197,11 @@ MODULES: dict[str, tuple[str | Namespace, ...]] = {
     "python.ops.rnn_cell_impl": ("nn.rnn_cell", "contrib.rnn"),
     "python.ops.string_ops": ("strings", ""),
     "python.platform.gfile": (gfile,),
+    "python.summary.summary_iterator": ("train",),
     "python.training.slot_creator": (slots,),
     "python.training.summary_io": (_OLD_TRAIN, "summary"),
     "python.util.nest": (nest,),
+    "python.util.tf_inspect": (_INSPECT,),
     "train": ("train", _OLD_TRAIN),
     "version": (_VERSIONS,),
 }

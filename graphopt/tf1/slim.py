@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from graphopt.tf1 import contrib_metrics
 from graphopt.tf1 import losses as losses
 from graphopt.tf1.arg_scope import add_arg_scope as add_arg_scope
 from graphopt.tf1.arg_scope import arg_scope as arg_scope
@@ -34,6 +35,14 @@ from graphopt.tf1.contrib_layers import relu as relu
 from graphopt.tf1.contrib_layers import repeat as repeat
 from graphopt.tf1.contrib_layers import softmax as softmax
 from graphopt.tf1.contrib_layers import stack as stack
+from graphopt.tf1.contrib_layers_more import conv2d_transpose as conv2d_transpose
+from graphopt.tf1.contrib_layers_more import convolution2d_transpose as convolution2d_transpose
+from graphopt.tf1.contrib_layers_more import embed_sequence as embed_sequence
+from graphopt.tf1.contrib_layers_more import group_norm as group_norm
+from graphopt.tf1.contrib_layers_more import instance_norm as instance_norm
+from graphopt.tf1.contrib_layers_more import separable_conv2d as separable_conv2d
+from graphopt.tf1.contrib_layers_more import separable_convolution2d as separable_convolution2d
+from graphopt.tf1.contrib_layers_more import unit_norm as unit_norm
 from graphopt.tf1.contrib_summaries import summarize_activation as summarize_activation
 from graphopt.tf1.contrib_summaries import summarize_activations as summarize_activations
 from graphopt.tf1.contrib_summaries import summarize_biases as summarize_biases
@@ -49,6 +58,10 @@ from graphopt.tf1.contrib_weights import l2_regularizer as l2_regularizer
 from graphopt.tf1.contrib_weights import sum_regularizer as sum_regularizer
 from graphopt.tf1.contrib_weights import variance_scaling_initializer as variance_scaling_initializer
 from graphopt.tf1.contrib_weights import xavier_initializer as xavier_initializer
+from graphopt.train.checkpoints.assigning import assign_from_checkpoint as assign_from_checkpoint
+from graphopt.train.checkpoints.assigning import assign_from_checkpoint_fn as assign_from_checkpoint_fn
+from graphopt.train.checkpoints.assigning import assign_from_values as assign_from_values
+from graphopt.train.checkpoints.assigning import assign_from_values_fn as assign_from_values_fn
 from graphopt.train.create_train_op import create_slim_train_op
 from graphopt.train.global_step import assert_global_step as assert_global_step
 from graphopt.train.global_step import create_global_step as create_global_step
@@ -57,6 +70,8 @@ from graphopt.train.global_step import get_or_create_global_step as get_or_creat
 from graphopt.train.optimize_loss import optimize_loss as optimize_loss
 from graphopt.train.slim_stages import add_slim_gradients_summaries, clip_gradient_norms, multiply_gradients
 from graphopt.train.slim_train import slim_train, train_step
+
+metrics = contrib_metrics
 
 learning = SimpleNamespace(
     add_gradients_summaries=add_slim_gradients_summaries,

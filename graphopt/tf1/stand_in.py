@@ -221,9 +221,7 @@ def _is_private_import(namespace: Namespace, name: str) -> bool:
 
 def _names_of(module: str) -> set[str]:
     path = _path_of(module)
-    own = {
-        name for namespace in _namespaces(path) for name in dir(namespace) if name[0] != "_" and not _is_private_import(namespace, name)
-    }
+    own = {name for namespace in _namespaces(path) for name in dir(namespace) if name[0] != "_" and not _is_private_import(namespace, name)}
     return own | _children(path)
 
 

@@ -26,4 +26,31 @@ class TestCase(unittest.TestCase):
     session = test_session
 
 
+def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
+    """Return False: graphopt runs on the processor.
+
+    >>> tf.test.is_gpu_available(cuda_only=True)
+    False
+    """
+    return False
+
+
+def is_built_with_cuda() -> bool:
+    """Return False: graphopt runs on the processor.
+
+    >>> tf.test.is_built_with_cuda()
+    False
+    """
+    return False
+
+
+def gpu_device_name() -> str:
+    """Return "": there is no GPU that graphopt uses.
+
+    >>> tf.test.gpu_device_name()
+    ''
+    """
+    return ""
+
+
 main = unittest.main

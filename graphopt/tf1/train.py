@@ -3,7 +3,9 @@
 from graphopt.autodiff.gradients import AggregationMethod as AggregationMethod
 from graphopt.deferred import called_at_first_use
 from graphopt.graph.training_info import training_info as training_info
+from graphopt.summary.iterating import summary_iterator as summary_iterator
 from graphopt.summary.writer import FileWriterCache
+from graphopt.tf1.graph_io import write_graph as write_graph
 from graphopt.train import stages as stages
 from graphopt.train.averages import ExponentialMovingAverage as ExponentialMovingAverage
 from graphopt.train.averages import assign_moving_average as assign_moving_average

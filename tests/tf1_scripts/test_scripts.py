@@ -34,6 +34,7 @@ TENSORFLOW = {
     "lenet_layers": [2.3079720, 1.8148029, 0.2087252, 0.1151428],
     "v1_behavior": [0.1348945, 0.1336024, 0.1322976],
     "towers": [0.2557929, 0.0783003, 0.0264763, 0.0145796],
+    "layer_objects": [1.3104935, 0.5570340, 0.2432952, 0.1518243, 0.9400000, 0.9935473, 0.8863101, 0.9714286, 0.9950000],
     "autoencoder": [0.1501726, 550.35272, 0.1498330, 510.71899, 0.1491942, 404.03253],
 }
 SAYS = {
@@ -54,6 +55,8 @@ SAYS = {
     "slim_train": "Accuracy 0.75",
     "sampled_softmax": "Nearest to a: ",
     "contrib_layers_bn": "step 61 accuracy 1.00",
+    "layer_objects": "confusion [[60, 1, 2], [0, 68, 2], [5, 2, 60]]\n"
+    "variables ['norm/gamma:0', 'norm/beta:0', 'norm/moving_mean:0', 'norm/moving_variance:0'] 2 2\nevents 61 (60, 1) graph.pbtxt",
     "slim_arg_scope": "variables 11 regularized 4",
 }
 # What stands on their command lines, with {mnist} for the folder of the images; they run in a folder of their own.

@@ -122,3 +122,21 @@ def test_what_is_refused(call, kind, message):
     tf.get_variable("a/w", [1])
     with pytest.raises(kind, match=re.escape(message)):
         call()
+
+
+def test_sparse_placeholder() -> None:
+    x = tf.sparse_placeholder(tf.float32, [None, 4], name="x")
+    assert x.get_shape().as_list() == [None, 4]
+    assert x.indices.shape.as_list() == [None, 2]
+    value = tf.SparseTensorValue(np.array([[1, 3]]), np.array([5.0], "float32"), np.array([2, 4]))
+    with tf.Session() as session:
+        assert session.run(x, {x: value}).dense_shape.tolist() == [2, 4]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="You must feed a value for placeholder tensor 'x/values'"):
+            session.run(x.values)
+
+
+def test_fixed_size_partitioner() -> None:
+    partitioner = tf.fixed_size_partitioner(3, axis=1)
+    assert partitioner(tf.TensorShape([10, 2])) == [1, 2]
+    assert partitioner(shape=tf.TensorShape([None, 20]), dtype=tf.float32) == [1, 3]
+    assert tf.get_variable("whole", [4, 20], partitioner=partitioner).name == "whole:0"

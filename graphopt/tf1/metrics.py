@@ -1,0 +1,35 @@
+"""`tf.metrics`: measures over many batches; each function returns the value so far and the operation that takes a batch in."""
+
+from graphopt.tf1.metrics_classes import mean_iou as mean_iou
+from graphopt.tf1.metrics_classes import mean_per_class_accuracy as mean_per_class_accuracy
+from graphopt.tf1.metrics_counts import false_negatives as false_negatives
+from graphopt.tf1.metrics_counts import false_positives as false_positives
+from graphopt.tf1.metrics_counts import precision as precision
+from graphopt.tf1.metrics_counts import recall as recall
+from graphopt.tf1.metrics_counts import true_negatives as true_negatives
+from graphopt.tf1.metrics_counts import true_positives as true_positives
+from graphopt.tf1.metrics_means import accuracy as accuracy
+from graphopt.tf1.metrics_means import mean as mean
+from graphopt.tf1.metrics_means import mean_absolute_error as mean_absolute_error
+from graphopt.tf1.metrics_means import mean_cosine_distance as mean_cosine_distance
+from graphopt.tf1.metrics_means import mean_relative_error as mean_relative_error
+from graphopt.tf1.metrics_means import mean_squared_error as mean_squared_error
+from graphopt.tf1.metrics_means import mean_tensor as mean_tensor
+from graphopt.tf1.metrics_means import percentage_below as percentage_below
+from graphopt.tf1.metrics_means import root_mean_squared_error as root_mean_squared_error
+from graphopt.tf1.metrics_thresholds import auc as auc
+from graphopt.tf1.metrics_thresholds import false_negatives_at_thresholds as false_negatives_at_thresholds
+from graphopt.tf1.metrics_thresholds import false_positives_at_thresholds as false_positives_at_thresholds
+from graphopt.tf1.metrics_thresholds import precision_at_thresholds as precision_at_thresholds
+from graphopt.tf1.metrics_thresholds import recall_at_thresholds as recall_at_thresholds
+from graphopt.tf1.metrics_thresholds import sensitivity_at_specificity as sensitivity_at_specificity
+from graphopt.tf1.metrics_thresholds import specificity_at_sensitivity as specificity_at_sensitivity
+from graphopt.tf1.metrics_thresholds import true_negatives_at_thresholds as true_negatives_at_thresholds
+from graphopt.tf1.metrics_thresholds import true_positives_at_thresholds as true_positives_at_thresholds
+from graphopt.tf1.metrics_top_k import average_precision_at_k as average_precision_at_k
+from graphopt.tf1.metrics_top_k import precision_at_k as precision_at_k
+from graphopt.tf1.metrics_top_k import precision_at_top_k as precision_at_top_k
+from graphopt.tf1.metrics_top_k import recall_at_k as recall_at_k
+from graphopt.tf1.metrics_top_k import recall_at_top_k as recall_at_top_k
+from graphopt.tf1.metrics_top_k import sparse_average_precision_at_k as sparse_average_precision_at_k
+from graphopt.tf1.metrics_top_k import sparse_precision_at_k as sparse_precision_at_k
