@@ -17,6 +17,7 @@ from graphopt.config import settings
 from graphopt.errors import ArgumentError, ArgumentTypeError, GraphStateError
 from graphopt.graph.collections import GraphKeys
 from graphopt.graph.graph import Graph, get_default_graph
+from graphopt.graph.graph_def import GraphDef
 from graphopt.graph.operation import Tensor, set_session_stack
 from graphopt.graph.settings import default_settings, stores_of
 from graphopt.ir.plan import Plan
@@ -115,6 +116,11 @@ class Session:
     def graph(self) -> Graph:
         """The graph this session runs."""
         return self._graph
+
+    @property
+    def graph_def(self) -> GraphDef:
+        """The graph this session runs, as a `GraphDef`."""
+        return self._graph.as_graph_def()
 
     # --- running ---------------------------------------------------------------------------------------------------
 

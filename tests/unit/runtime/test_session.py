@@ -335,3 +335,10 @@ def test_feeds_must_be_a_dictionary():
                 session.run(y, [x])
             assert session.run(y, {x: 1.0}) == 2.0
         assert session.run(y, MappingProxyType({x: 2.0})) == 3.0
+
+
+def test_the_graph_as_a_message():
+    x = tf.constant(1.0, name="x")
+    with tf.Session() as session:
+        assert [node.name for node in session.graph_def.node] == ["x"]
+        assert session.graph_def == x.graph.as_graph_def()
