@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
+
+from graphopt.inspection.strict_json import strict_json
 
 # The last two are what a shell says of programs that ended by the signals INT and PIPE.
 FINE, FOUND, WRONG_USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
@@ -115,15 +115,7 @@ def write_text(path: str, text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; numbers that JSON has not are strings: "nan", "inf", "-inf"."""
-    print(json.dumps(_finite(value), indent=2, default=str, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
+    print(strict_json(value))
 
 
 class Bar(tqdm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from graphopt.cli.command import FINE, FOUND, Command, CommandError, each_with_progress, print_json, warnings_in_lines
@@ -23,7 +24,8 @@ examples:
   graphopt doctor train.py --checkpoint logs  with a look at what the newest checkpoint would restore
   graphopt doctor train.py --json -- --data mnist
 
-exit code: 0 without findings; 1 with findings, or what the script exits with when it fails; 2 for wrong usage."""
+exit code: 0 without findings, or with notes alone; 1 with errors or warnings, or what the script exits with when it fails;
+2 for wrong usage."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,9 @@ def _run(arguments: argparse.Namespace) -> int:
         print_json({"script": arguments.script, "training_ops": [{"training_op": name, **found.to_dict()} for name, found in looks]})
     else:
         print("\n\n".join(f"training op {name}\n\n{found}" for name, found in looks))
-    return FOUND if any(len(found) for _, found in looks) else FINE
+    if any(reason.startswith("no session") for _, found in looks for reason in found.not_checked.values()):
+        print("graphopt: the script has ended, and its session is closed; --steps N looks at it while it runs.", file=sys.stderr)
+    return FOUND if any(finding.severity != "note" for _, found in looks for finding in found) else FINE
 
 
 def _values(path: str) -> CheckpointValues:

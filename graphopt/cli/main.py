@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from typing import Any
 
 from graphopt.cli.bench import BENCH
 from graphopt.cli.checkpoint import CHECKPOINT
@@ -25,7 +27,7 @@ _EPILOG = """examples:
   graphopt explain train.py                   say what its training op does
   graphopt bench --network 784-256-128-10     time a training op of this machine
 
-exit codes: 0 fine; 1 findings or differences, or a script that raises; 2 wrong usage; 130 interrupted (Ctrl-C);
+exit codes: 0 fine; 1 findings (no mere notes) or differences, or a script that raises; 2 wrong usage; 130 interrupted (Ctrl-C);
 141 when nobody reads the output any more (| head). `run` gives the script's own.
 `graphopt COMMAND --help` tells more."""
 
@@ -50,8 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(given)
-        _flush()
+        with _plain_signs(given):
+            code = _run(given)
+            _flush()
         return code
     except CommandError as error:
         _say(str(error))
@@ -62,6 +65,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go()
         return UNREAD
+
+
+# What stands for the bars of a curve and other signs where the output has ASCII alone, or another small set of characters.
+_PLAIN = str.maketrans(dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True)) | {"µ": "u", "→": "->", "·": "-", "…": "..."})
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Stand in for characters that the output has not: the error handler of the streams."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+@contextlib.contextmanager
+def _plain_signs(given: Sequence[str]) -> Iterator[None]:
+    """Have signs that the output lacks printed as others; what a script prints under `run` is printed as Python does it."""
+    stream: Any = sys.stdout
+    errors = getattr(stream, "errors", None)
+    if given[:1] == [RUN.name] or errors not in ("strict", "surrogateescape") or not hasattr(stream, "reconfigure"):
+        yield
+        return
+    codecs.register_error("graphopt.plain", _plain)
+    stream.reconfigure(errors="graphopt.plain")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            stream.reconfigure(errors=errors)
 
 
 def _say(message: str) -> None:

@@ -15,6 +15,7 @@ from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.runtime.fetching import Fetches
 from graphopt.runtime.session import Session
+from graphopt.train.monitored.hooked_session import HookedSession
 
 
 class TrainingRun(NamedTuple):
@@ -139,6 +140,10 @@ def _watching(watch: Watch) -> Iterator[None]:
 
         return watched
 
+    def run_with_hooks(self: HookedSession, fetches: Any, feeds: Any) -> Any:
+        # Its own way into the session's plans is shorter than the `run` that is watched.
+        return self.session.run(fetches, feeds)
+
     def make_graph(self: Graph, *others: Any, **named: Any) -> None:
         original_graph(self, *others, **named)
         watch.graphs.append(self)
@@ -146,6 +151,7 @@ def _watching(watch: Watch) -> Iterator[None]:
     original_run, original_steps, original_callable, original_graph = Session.run, Session.run_steps, Session.make_callable, Graph.__init__
     replacements = {
         (Session, "run"): functools.wraps(original_run)(run),
+        (HookedSession, "_run"): run_with_hooks,
         (Session, "run_steps"): functools.wraps(original_steps)(run_steps),
         (Session, "make_callable"): functools.wraps(original_callable)(make_callable),
         (Graph, "__init__"): functools.wraps(original_graph)(make_graph),

@@ -22,12 +22,14 @@ class StageInfo:
       name: what it does, in a few words. settings: its settings by name.
       location: the line it comes from: the user's call, or where the user's function is defined.
       acts_after_update: whether it acts after the update, not on the gradients.
+      recorded: the numbers (`Operation.id`) of the operations that it recorded between gradients and update.
     """
 
     name: str
     settings: Mapping[str, Any]
     location: Location | None = None
     acts_after_update: bool = False
+    recorded: range = field(default=range(0), compare=False)
 
 
 @dataclass(frozen=True)

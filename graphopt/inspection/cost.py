@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphopt.backends.numpy_plan import NumpyExecutable
@@ -12,7 +12,7 @@ from graphopt.compiler.pipeline import optimize
 from graphopt.graph.operation import Operation
 from graphopt.inspection.flops import Work, total, work_of
 from graphopt.inspection.recorded import is_placeholder
-from graphopt.inspection.roles import ROLES, roles_of
+from graphopt.inspection.roles import ROLES, UPDATE, roles_of
 from graphopt.inspection.subject import Subject
 from graphopt.ir.node import Node
 from graphopt.ir.plan import Batch, Plan
@@ -29,8 +29,8 @@ def cost(subject: Subject, session: Session | None, metadata: RunMetadata | None
       metadata: of a traced run of it: then the time of each part is there.
     """
     plan = _plan_of(subject, session)
-    batched = [unit for unit in plan.units if isinstance(unit, Batch)]
     roles = roles_of(subject.operations)
+    batched = [unit for unit in plan.units if isinstance(unit, Batch)]
     works = work_of(plan.order, plan.program.origins)
     work = total(works.values())
     inputs = sum([node.types[0].num_bytes or 0 for node in plan.inputs])
@@ -49,32 +49,62 @@ def cost(subject: Subject, session: Session | None, metadata: RunMetadata | None
         "nodes_of_unknown_shape": work.unknown,
         "loops": [dataclasses.asdict(loop) for loop in work.loops],
         "branches": [{**dataclasses.asdict(choice), "flops": list(choice.flops)} for choice in work.choices],
-        "parts": _parts(subject, plan, works, roles, metadata),
+        "parts": _rows(ROLES, roles, "other", plan, works, metadata),
+        "stages": _stages(subject, roles, plan, works, metadata),
         "measured": metadata is not None,
         **_kernels(subject, session),
     }
 
 
-def _parts(
-    subject: Subject, plan: Plan, works: Mapping[Node, Work], roles: Mapping[Operation, str], metadata: RunMetadata | None
+def _rows(
+    names: Iterable[str],
+    assigned: Mapping[Operation, str],
+    rest: str | None,
+    plan: Plan,
+    works: Mapping[Node, Work],
+    metadata: RunMetadata | None,
 ) -> list[dict[str, Any]]:
-    """Return operations, steps, flops and time of each role."""
-    by_name = {operation.name: role for operation, role in roles.items()}
-    rows = {role: {"part": role, "operations": 0, "nodes": 0, "flops": 0, "microseconds": None} for role in ROLES}
-    for role in roles.values():
-        rows[role]["operations"] += 1  # type: ignore[operator]
+    """Return operations, nodes, flops and time of each part of a training op.
+
+    Args:
+      names: of the parts, in order. assigned: the part of each operation. rest: the part of what comes from no operation; None leaves
+        out what has no part.
+    """
+    by_name = {operation.name: name for operation, name in assigned.items()}
+    time = None if metadata is None else 0
+    rows = {name: {"part": name, "operations": 0, "nodes": 0, "flops": 0, "microseconds": time} for name in names}
+
+    def add(name: str | None, column: str, number: int) -> None:
+        if name is not None:
+            rows[name][column] += number  # type: ignore[operator]
+
+    for part in assigned.values():
+        add(part, "operations", 1)
     for node, work in works.items():
         origin = plan.program.origins.get(node)
-        row = rows[roles.get(origin, by_name.get(getattr(origin, "name", ""), "other")) if origin is not None else "other"]
-        row["nodes"] += 1  # type: ignore[operator]
-        row["flops"] += work.flops  # type: ignore[operator]
-    if metadata is not None:
-        for row in rows.values():
-            row["microseconds"] = 0
-        for device in metadata.step_stats.dev_stats:
-            for stats in device.node_stats:
-                rows[by_name.get(stats.node_name, "other")]["microseconds"] += stats.all_end_rel_micros  # type: ignore[operator]
+        name = rest if origin is None else assigned.get(origin) or by_name.get(origin.name, rest)
+        add(name, "nodes", 1)
+        add(name, "flops", work.flops)
+    for device in [] if metadata is None else metadata.step_stats.dev_stats:
+        for stats in device.node_stats:
+            add(by_name.get(stats.node_name, rest), "microseconds", stats.all_end_rel_micros)
     return [row for row in rows.values() if row["operations"] or row["nodes"] or row["microseconds"]]
+
+
+def _stages(
+    subject: Subject, roles: Mapping[Operation, str], plan: Plan, works: Mapping[Node, Work], metadata: RunMetadata | None
+) -> list[dict[str, Any]]:
+    """Return the same of what the update consists of: each stage that recorded something, and the rest; nothing without such stages."""
+    known: dict[int, str] = {}
+    for part in subject.parts:
+        for stage in part.stages:
+            known.update(dict.fromkeys(stage.recorded, stage.name))
+    optimizers = dict.fromkeys([type(part.optimizer).__name__ for part in subject.parts if part.optimizer is not None])
+    after = [stage.name for part in subject.parts for stage in part.stages if stage.acts_after_update]
+    update = ", ".join([f"update by {' and '.join(optimizers)}", *dict.fromkeys(after)])
+    assigned = {op: known.get(op.id, update) for op, role in roles.items() if role == UPDATE}
+    names = [*dict.fromkeys(known.values()), update]
+    return _rows(names, assigned, None, plan, works, metadata) if set(assigned.values()) - {update} else []
 
 
 def _kernels(subject: Subject, session: Session | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from graphopt.inspection.document import Section, to_fragment, to_markdown, to_page, to_text
 from graphopt.inspection.files import write_text
 from graphopt.inspection.sections import sections_of
+from graphopt.inspection.strict_json import strict_json
 
 
 class Explanation:
@@ -36,8 +36,8 @@ class Explanation:
         return self.content
 
     def to_json(self) -> str:
-        """Return everything as JSON."""
-        return json.dumps(self.content, indent=2)
+        """Return everything as JSON; numbers that JSON has not are the strings "nan", "inf" and "-inf"."""
+        return strict_json(self.content)
 
     def to_markdown(self) -> str:
         """Return everything as Markdown."""

@@ -15,7 +15,7 @@ from graphopt.graph.training_info import StageInfo, VariableInfo
 from graphopt.graph.variables import Variable
 from graphopt.inspection.recorded import place
 from graphopt.inspection.scratch import Scratch, number
-from graphopt.inspection.subject import Part, Subject
+from graphopt.inspection.subject import Part, Subject, group_of, is_frozen
 from graphopt.ops.state import setting as SETTING
 
 
@@ -165,8 +165,11 @@ def _row(info: VariableInfo, part: Part, present: Present) -> dict[str, Any]:
     line = v.op.location.text if v.op.location is not None else ""
     if line:
         row["line"] = line
+    group = group_of(part.optimizer, v)
+    if group is not None:
+        row["group"] = group.name
     if info.gradient is None and part.loss is not None:
-        row["why"] = why_no_gradient(part.loss, v)
+        row["why"] = "its group is frozen" if is_frozen(part.optimizer, v) else why_no_gradient(part.loss, v)
     if info.gradient is not None and gradient_kind(info.final_gradient) != row["gradient"]:
         row["after_stages"] = gradient_kind(info.final_gradient)
     row.update(_factors(info, part, present))
@@ -191,7 +194,7 @@ def _factors(info: VariableInfo, part: Part, present: Present) -> dict[str, Any]
         if hyper is not None:
             now = present.of_hyper(hyper)
             found[key] = setting(hyper.given, present) if now is None else now
-    if "multiplier" not in found:
+    if not found:
         found.update(_multiplier_setting(info.variable, part, present))
     decay = _decay(info, part, present)
     if decay is not None:

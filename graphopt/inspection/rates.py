@@ -15,7 +15,7 @@ from graphopt.inspection.formula import formula
 from graphopt.inspection.pipeline import Present, name_of, setting
 from graphopt.inspection.recorded import has_effect, is_placeholder, is_random, is_variable, place, with_branches, writes
 from graphopt.inspection.scratch import number
-from graphopt.inspection.subject import Part, Subject
+from graphopt.inspection.subject import Part, Subject, group_names
 
 _BARS = "▁▂▃▄▅▆▇█"
 _LONGEST = 1_000_000
@@ -24,24 +24,22 @@ _CHANGED = 0.05
 
 
 def schedules(subject: Subject, present: Present) -> list[dict[str, Any]]:
-    """Return for each update what its learning rate is: formula, values over the steps, and who counts them."""
-    found = [_schedule(part, subject, present) for part in subject.parts]
-    return [schedule for schedule in found if schedule is not None]
+    """Return what each learning rate is: formula, values over the steps, and who counts them."""
+    return [_schedule(tensor, group, part, subject, present) for part in subject.parts for group, tensor in rate_tensors(part).items()]
 
 
-def _schedule(part: Part, subject: Subject, present: Present) -> dict[str, Any] | None:
-    tensor = rate_tensor(part)
-    if tensor is None:
-        return None
+def _schedule(tensor: Tensor, group: str, part: Part, subject: Subject, present: Present) -> dict[str, Any]:
     operations = needed_operations([tensor], ())
     step = step_read_by(part, operations)
     found: dict[str, Any] = {
         "rate": tensor.name,
-        "given": _given(part, present),
+        "given": _given(part, group, present),
         "formula": formula(tensor),
         "now": number(present.scratch.value(tensor)),
         "step": None if step is None else step.op.name,
     }
+    if group:
+        found["group"] = group
     if step is None:
         found["varies"] = any(is_placeholder(op) or has_effect(op) or is_random(op) for op in operations)
     else:
@@ -50,19 +48,24 @@ def _schedule(part: Part, subject: Subject, present: Present) -> dict[str, Any] 
     return found
 
 
-def rate_tensor(part: Part) -> Tensor | None:
-    """Return the learning rate that an update uses, or None where it has none."""
+def rate_tensors(part: Part) -> dict[str, Tensor]:
+    """Return the learning rates that an update uses by the name of the group they are for, which is empty where one is for all."""
     if isinstance(part.learning_rate, Tensor):
-        return part.learning_rate
+        return {"": part.learning_rate}
     if isinstance(part.learning_rate, Variable):
-        value: Tensor = part.learning_rate.value()
-        return value
-    hyper = part.hypers.get("learning_rate") or part.hypers.get("lr")
-    return None if hyper is None else hyper.tensor
+        return {"": part.learning_rate.value()}
+    found = {group: _hyper_of(part, group).tensor for group in ("", *group_names(part.optimizer)) if _hyper_of(part, group) is not None}
+    return {"": found[""]} if "" in found else found
 
 
-def _given(part: Part, present: Present) -> str:
-    hyper = part.hypers.get("learning_rate") or part.hypers.get("lr")
+def _hyper_of(part: Part, group: str) -> Any:
+    """Return the hyper-parameter that is the learning rate of a group, or of all; None where there is none."""
+    start = f"{group}/" if group else ""
+    return part.hypers.get(f"{start}learning_rate") or part.hypers.get(f"{start}lr")
+
+
+def _given(part: Part, group: str, present: Present) -> str:
+    hyper = _hyper_of(part, group)
     given = part.given_learning_rate if part.given_learning_rate is not None else getattr(hyper, "given", None)
     text = _described(given, present)
     return text if part.decay is None else f"{text} decayed by {name_of(part.decay)}"

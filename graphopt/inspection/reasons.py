@@ -13,9 +13,9 @@ from graphopt.errors import ArgumentError
 from graphopt.graph.operation import Operation
 from graphopt.graph.variables import Variable
 from graphopt.inspection.paths import operation_of
-from graphopt.inspection.recorded import before, is_placeholder, written_variables
+from graphopt.inspection.recorded import before, is_placeholder, reach_back, written_variables
 from graphopt.inspection.roles import roles_of
-from graphopt.inspection.subject import Subject, subject_of
+from graphopt.inspection.subject import Subject, is_frozen, subject_of
 from graphopt.ir.node import Node
 from graphopt.ir.program import Program
 from graphopt.runtime.store import Store
@@ -71,6 +71,10 @@ def _why_operation(operation: Operation, subject: Subject) -> str:
     own = f"{operation.name} ({operation.type}), made at {operation.location}"
     needed = set(subject.operations)
     if operation not in needed:
+        losses = [loss.name for loss in subject.losses if operation in reach_back([loss.op])]
+        if losses:
+            what = f"it computes the loss {' and '.join(losses)}, whose value a run does not give, and no gradient needs its result"
+            return f"{own}\nis not part of {subject.name}: {what}. Fetch the loss beside it, and it is computed."
         return f"{own}\nis not part of {subject.name}: nothing that a run of it needs depends on it.{_elsewhere(operation)}"
     role = roles_of(subject.operations)[operation]
     consumers = [op for op in subject.operations if operation in before(op)]
@@ -118,6 +122,8 @@ def _why_variable(variable: Variable, subject: Subject) -> str:
                 loss = "the loss" if part.loss is None else part.loss.name
                 gradient = getattr(info.gradient, "name", None) or info.gradient.values.name
                 return f"{variable.op.name} has a gradient: {gradient}, of {loss}"
+    if any(is_frozen(part.optimizer, variable) for part in subject.parts if variable in [info.variable for info in part.variables]):
+        return f"{variable.op.name} has no gradient: its group is frozen"
     if subject.loss is None:
         return f"{variable.op.name} has no gradient that is known: the loss of {subject.name} is unknown"
     reason = why_no_gradient(subject.loss, variable)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from graphopt.errors import ArgumentError, ArgumentTypeError, NotFoundError, user_location
+from graphopt.graph.summary_cadence import Cadence
 from graphopt.inspection.doctor import doctor
 from graphopt.inspection.explain import explain
 from graphopt.inspection.reporting.log import Log, contents_of
 from graphopt.inspection.reporting.page import page
+from graphopt.inspection.strict_json import strict_json
+from graphopt.runtime.profile import RunMetadata
 from graphopt.system_errors import failing_as, to_path, write_whole
 
 # The file beside the event files.
@@ -58,18 +60,29 @@ def report(
     return page(contents_of(log, dict(training or {}), list(warnings)), title)
 
 
-def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = None) -> Path:
+def save_report_data(
+    logdir: str | PathLike[str],
+    train_op: Any,
+    session: Any = None,
+    *,
+    feeds: Mapping[Any, Any] | Iterable[Mapping[Any, Any]] | None = (),
+    checkpoint: Any = None,
+    cadence: Cadence | Mapping[str, int] | int | None = None,
+    run_metadata: RunMetadata | None = None,
+) -> Path:
     """Put what `explain` and `doctor` say of a training op beside the event files, for `graphopt report` to show.
 
     Args:
       logdir: the folder of the run; it is made when it is missing. train_op: what `optimize_loss` returned.
       session: the session it runs in: then present values are shown, and the doctor looks at them.
+      feeds, checkpoint, cadence: what the doctor's rules need, as `doctor` takes them.
+      run_metadata: of a traced run: then the explanation holds its times, and the doctor takes the cost of summaries from it.
 
     Returns:
       The file.
 
     Raises:
-      ValueError: for anything but a training op. TypeError: when `logdir` is no path.
+      ValueError: for anything but a training op. TypeError: when `logdir` is no path. What `explain` and `doctor` raise for the others.
       PermissionDeniedError, FailedPreconditionError, ResourceExhaustedError: when the file can't be written, with its path.
 
     Example:
@@ -79,23 +92,16 @@ def save_report_data(logdir: str | PathLike[str], train_op: Any, session: Any = 
       >>> save_report_data("logs/second", train_op).name
       'graphopt_report.json'
     """
-    found = {"explanation": explain(train_op, session=session).to_dict(), "diagnosis": doctor(train_op, session=session).to_dict()}
+    explanation = explain(train_op, session=session, run_metadata=run_metadata)
+    known = {"session": session, "feeds": feeds, "checkpoint": checkpoint, "cadence": cadence, "run_metadata": run_metadata}
+    found = {"explanation": explanation.to_dict(), "diagnosis": doctor(train_op, **known).to_dict()}
     path = to_path(logdir, "A log directory") / REPORT_DATA
-    content = json.dumps(_finite(found), indent=1, default=str).encode()
+    content = strict_json(found, indent=1).encode()
     with failing_as(f"The log directory '{path.parent}' can't be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever makes a report meanwhile finds the old file or the new one, whole.
     write_whole(path, lambda file: file.write(content))
     return path
-
-
-def _finite(value: Any) -> Any:
-    """Return plain values with numbers that JSON does not know as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_report_data(logdir: str | PathLike[str]) -> dict[str, dict[str, Any]]:

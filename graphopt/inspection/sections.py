@@ -9,6 +9,7 @@ from typing import Any
 from graphopt.inspection.document import Block, Items, Lines, Picture, Section, Table
 from graphopt.inspection.happenings import in_bytes, short
 from graphopt.inspection.recorded import short_place
+from graphopt.inspection.roles import UPDATE
 
 _WIDTH, _HEIGHT = 560, 110
 
@@ -56,6 +57,7 @@ def _variables(content: Mapping[str, Any]) -> Section:
         "bytes": lambda v: in_bytes(v["bytes"]),
         "gradient": lambda v: v["gradient"] + (f", then {v['after_stages']}" if "after_stages" in v else ""),
         "slots": lambda v: ", ".join(v["slots"]) or "-",
+        "group": lambda v: v.get("group", "-"),
         "multiplier": lambda v: short(v.get("multiplier", "-")),
         "rate multiplier": lambda v: short(v.get("rate_multiplier", "-")),
         "decay": lambda v: short(v.get("decay", "-")),
@@ -74,6 +76,7 @@ def _variables(content: Mapping[str, Any]) -> Section:
 
 
 def _schedule(schedule: Mapping[str, Any]) -> Section:
+    title = f"learning rate {schedule['rate']}" + (f" of the group {schedule['group']}" if "group" in schedule else "")
     lines = [f"given: {schedule['given']}"]
     if schedule["formula"]:
         lines.append(f"formula: {schedule['formula']}")
@@ -82,13 +85,13 @@ def _schedule(schedule: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [Lines(lines)]
     if schedule["step"] is None:
         lines.append("it changes with what is fed or computed" if schedule["varies"] else "it does not change with the steps")
-        return Section(f"learning rate {schedule['rate']}", blocks)
+        return Section(title, blocks)
     if schedule["values"]:
         head, values = zip(*schedule["values"], strict=True)
         blocks.append(Table(["step", *[f"{at:,}" for at in head]], [["rate", *[_rate(value) for value in values]]]))
         text = f"steps 0 to {schedule['horizon']:,}  {schedule['sparkline']}"
         blocks.append(Picture(curve(schedule["curve"], "learning rate over the steps"), text))
-    return Section(f"learning rate {schedule['rate']}", [*blocks, Lines(_counted(schedule))])
+    return Section(title, [*blocks, Lines(_counted(schedule))])
 
 
 def _counted(schedule: Mapping[str, Any]) -> list[str]:
@@ -168,14 +171,22 @@ def _cost(cost: Mapping[str, Any]) -> Section:
         *_flops(cost),
     ]
     head = ["part", "operations", "nodes", "flops"]
-    rows = [[p["part"], f"{p['operations']:,}", f"{p['nodes']:,}", f"{p['flops']:,}"] for p in cost["parts"]]
+    total = sum([p["microseconds"] or 0 for p in cost["parts"]]) or 1
+    rows = []
+    for part in cost["parts"]:
+        rows.append(_cost_row(part["part"], part, total))
+        inner = cost["stages"] if part["part"] == UPDATE else []
+        rows += [_cost_row(f"{UPDATE}: {stage['part'].removeprefix('update by ')}", stage, total) for stage in inner]
     if cost["measured"]:
-        total = sum([p["microseconds"] for p in cost["parts"]]) or 1
         head += ["time", "share"]
-        times = [p["microseconds"] for p in cost["parts"]]
-        rows = [[*row, f"{time:,} µs", f"{100 * time / total:.0f} %"] for row, time in zip(rows, times, strict=True)]
     title = f"compiled: {cost['recorded_operations']} recorded operations became {cost['steps']} steps"
     return Section(title, [Lines(lines), Table(head, rows)])
+
+
+def _cost_row(name: str, part: Mapping[str, Any], total: int) -> list[str]:
+    time = part["microseconds"]
+    measured = [] if time is None else [f"{time:,} µs", f"{100 * time / total:.0f} %"]
+    return [name, f"{part['operations']:,}", f"{part['nodes']:,}", f"{part['flops']:,}", *measured]
 
 
 def _besides(cost: Mapping[str, Any]) -> str:
@@ -192,7 +203,7 @@ def _flops(cost: Mapping[str, Any]) -> list[str]:
         name = f"the loop {loop['operation']} ({short_place(loop['made_at'])})"
         each = f"{loop['flops_per_turn']:,}"
         if loop["turns"] is None:
-            rows.append(f"and {each} per turn of {name}, whose turns only a run knows")
+            rows.append(f"and {each} per turn of {name}, whose number of turns depends on what is fed")
         else:
             rows.append(f"{each} per turn of {name}, which makes {loop['turns']:,} turns")
     for branch in cost["branches"]:

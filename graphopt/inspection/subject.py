@@ -19,6 +19,7 @@ from graphopt.graph.operation import Location, Operation, Tensor
 from graphopt.graph.training_info import StageInfo, SummaryInfo, TrainingOpInfo, UpdateInfo, VariableInfo, updates_of
 from graphopt.graph.variables import Variable, variable_of
 from graphopt.inspection.recorded import is_variable, reach_back, tensors_of, with_branches, written_variables
+from graphopt.ops.array import identity
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,22 @@ class Subject:
         return list(dict.fromkeys([part.loss for part in self.parts if part.loss is not None]))
 
 
+def group_names(optimizer: Any) -> list[str]:
+    """Return the names of the groups of variables for which an optimizer has optimizers; none where it is one for all."""
+    return [group.name for group in optimizer.groups] if hasattr(optimizer, "group_of") else []
+
+
+def group_of(optimizer: Any, variable: Variable) -> Any:
+    """Return the group of a variable (`tf.optimizers.Group`), or None where its optimizer knows no groups."""
+    return optimizer.group_of(variable) if hasattr(optimizer, "group_of") else None
+
+
+def is_frozen(optimizer: Any, variable: Variable) -> bool:
+    """Return whether a variable is in a group that is not to be trained."""
+    group = group_of(optimizer, variable)
+    return group is not None and group.optimizer is None
+
+
 def subject_of(train_op: Any) -> Subject:
     """Return what there is to say about a training op, or about several that are fetched together.
 
@@ -138,11 +155,16 @@ def _value(target: Tensor | Operation) -> str:
     if isinstance(target, Operation) and not target.outputs:
         return "nothing (None): it is an operation"
     tensor = target if isinstance(target, Tensor) else target.outputs[0]
-    counted = written_variables(tensor.op)
+    counted = written_variables(tensor.op) or _written_before(tensor.op)
     if counted and tensor.dtype.is_integer:
         given = f"{counted[0].name}, counted up" if isinstance(target, Tensor) else "nothing (None): it is an operation"
         return given
     return f"the tensor {tensor.name}, {tensor.tensor_type}" if isinstance(target, Tensor) else "nothing (None): it is an operation"
+
+
+def _written_before(operation: Operation) -> Sequence[Operation]:
+    """Return the variables whose new value an operation passes on."""
+    return written_variables(operation.inputs[0].op) if operation.opdef is identity else ()
 
 
 # --- what was kept -----------------------------------------------------------------------------------------------------------------

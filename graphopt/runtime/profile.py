@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphopt.system_errors import to_path, write_whole
+
 
 class RunOptions:
     """How to run.
@@ -73,7 +75,9 @@ class RunMetadata:
         """Enter the timings of a run; steps are named after the recorded operations they come from."""
         device = DeviceStepStats("/job:localhost/replica:0/task:0/device:CPU:0")
         for timing in timings:
-            start, duration = int(timing.start * 1e6), max(int((timing.end - timing.start) * 1e6), 0)
+            # The ends are rounded, not the durations: many steps shorter than a microsecond still add up to what they took.
+            start = int(timing.start * 1e6)
+            duration = max(int(timing.end * 1e6) - start, 0)
             origin = origins.get(timing.node)
             name = timing.node.op.name if origin is None else origin.name
             label = f"{name} = {timing.node.op.name}({', '.join(str(s.tensor_type) for s in timing.node.inputs)})"
@@ -85,8 +89,21 @@ class RunMetadata:
         return Timeline(self.step_stats).generate_chrome_trace_format()
 
     def write_chrome_trace(self, path: str | Path) -> None:
-        """Write the Chrome trace to a file."""
-        Path(path).write_text(self.chrome_trace(), encoding="utf-8")
+        """Write the Chrome trace to a file, whole or not at all.
+
+        Args:
+          path: text or an `os.PathLike`.
+
+        Raises:
+          TypeError, ValueError: when `path` is no path. tf.errors.OpError: when the file can't be written, with its path:
+          `NotFoundError` without its folder, `FailedPreconditionError` for a folder, `PermissionDeniedError`, `ResourceExhaustedError`.
+
+        Example:
+          >>> metadata = tf.RunMetadata()
+          >>> metadata.write_chrome_trace("trace.json")
+        """
+        trace = self.chrome_trace().encode("utf-8")
+        write_whole(to_path(path, "The path of a trace"), lambda file: file.write(trace))
 
 
 class Timeline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -117,9 +117,10 @@ class Assembly:
         for stage in stages:
             if stage.clips and self.clipped_from is None:
                 self.clipped_from = list(self.pairs)
+            first = self.loss.graph.version
             with self.summaries.watch(f"in the stage '{stage.name}'"):
                 self.pairs = stage(self.pairs, self.step)
-            self.stages.append(stage.info)
+            self.stages.append(replace(stage.info, recorded=range(first, self.loss.graph.version)))
 
     def apply(self, name: str | None = "train") -> Operation:
         """Record the update, what comes after it, and the count of steps; return the operation of the whole step.

@@ -9,7 +9,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import Variable, variable_of
 from graphopt.inspection.doctoring.case import Case, Finding, line_of, rule
-from graphopt.inspection.rates import rate_tensor, step_read_by
+from graphopt.inspection.rates import rate_tensors, step_read_by
 from graphopt.inspection.recorded import branches_of, is_state, with_branches, writes
 
 
@@ -17,10 +17,10 @@ def _steps(case: Case) -> dict[Variable, Tensor | None]:
     """Return the variables that count steps, each with a learning rate that reads it, or None."""
     found: dict[Variable, Tensor | None] = {}
     for part in case.subject.parts:
-        rate = rate_tensor(part)
-        step = None if rate is None else step_read_by(part, needed_operations([rate], ()))
-        if step is not None:
-            found.setdefault(step, rate)
+        for rate in rate_tensors(part).values():
+            step = step_read_by(part, needed_operations([rate], ()))
+            if step is not None:
+                found.setdefault(step, rate)
     given = [part.global_step for part in case.subject.parts] + case.graph.get_collection(GraphKeys.GLOBAL_STEP)[:1]
     for step in given:
         known = variable_of(step) if isinstance(step, Tensor) else step

@@ -11,6 +11,7 @@ import numpy as np
 from graphopt.compiler.needed import needed_operations
 from graphopt.errors import OpError, first_line
 from graphopt.graph.operation import Operation, Tensor
+from graphopt.graph.variables import Variable, variable_of
 from graphopt.inspection.doctoring.case import Case, Finding, NotLooked, line_of, rule
 from graphopt.inspection.doctoring.clipping import Clipping, clippings_of
 from graphopt.ops.activations import relu, relu6
@@ -21,6 +22,8 @@ _FEWEST_STEPS = 5
 _SECONDS = 5.0
 # How many values of each unit there must be before one that is always 0 is called dead: of a healthy one half are.
 _FEWEST_VALUES = 16
+# Fewer of a layer's units than this are dead in many healthy networks, from their random start on.
+_MANY_DEAD = 0.5
 
 
 @rule("clipped-every-step")
@@ -100,10 +103,39 @@ def dead_units(case: Case) -> Iterator[Finding | NotLooked]:
     few = [op for op, seen in zip(layers, zip(*values, strict=True), strict=True) if _count(seen) < _FEWEST_VALUES]
     if few:
         yield NotLooked("dead-units", f"too few examples were fed: {_FEWEST_VALUES} values of each unit are needed ('{few[0].name}')")
-    for operation, seen in zip(layers, zip(*values, strict=True), strict=True):
-        finding = None if operation in few else _dead(operation, seen)
+    found = {op: seen for op, seen in zip(layers, zip(*values, strict=True), strict=True) if op not in few}
+    for alike in _sharing_weights(found):
+        finding = _dead(alike[0], [value for op in alike for value in found[op]], len(alike))
         if finding is not None:
             yield finding
+
+
+def _sharing_weights(layers: Mapping[Operation, Sequence[Any]]) -> list[list[Operation]]:
+    """Return rectifiers by their units: a network that is applied to several inputs has the same units for each.
+
+    Args:
+      layers: the rectifiers with their values.
+    """
+    groups: dict[Any, list[Operation]] = {}
+    for operation, seen in layers.items():
+        weights = _weights(operation)
+        groups.setdefault((weights, seen[0].shape[-1]) if weights else operation, []).append(operation)
+    return list(groups.values())
+
+
+def _weights(layer: Operation) -> frozenset[Variable]:
+    """Return the variables between an operation and what its layer takes: back to the first product with a matrix or a filter."""
+    found: set[Variable] = set()
+    reached, left = {layer}, [layer]
+    while left:
+        inputs = left.pop().inputs
+        variables = {v for v in map(variable_of, inputs) if v is not None}
+        found |= variables
+        if not any((v.shape.ndims or 0) > 1 for v in variables):
+            further = {tensor.op for tensor in inputs} - reached
+            reached |= further
+            left += further
+    return frozenset(found)
 
 
 def _count(seen: Sequence[Any]) -> int:
@@ -111,16 +143,18 @@ def _count(seen: Sequence[Any]) -> int:
     return sum([int(np.prod(value.shape[:-1])) if value.ndim > 1 else 0 for value in seen])
 
 
-def _dead(operation: Operation, seen: Sequence[Any]) -> Finding | None:
+def _dead(operation: Operation, seen: Sequence[Any], applications: int) -> Finding | None:
     alive = np.any([np.any(value > 0.0, axis=tuple(range(value.ndim - 1))) for value in seen if value.size], axis=0)
     dead = int(np.sum(~alive))
     if not dead:
         return None
-    examples = sum([len(value) for value in seen])
+    examples = sum([len(value) for value in seen]) // applications
+    are_few = dead < _MANY_DEAD * alive.size
+    usual = " So few are usual and do little harm; with more examples some may turn out to be alive." if are_few else ""
     return Finding(
         "dead-units",
-        "warning",
-        f"{dead} of {alive.size} units of '{operation.name}' are 0 for all {examples} examples: no gradient reaches their weights.",
+        "note" if are_few else "warning",
+        f"{dead} of {alive.size} units of '{operation.name}' are 0 for all {examples} examples: no gradient reaches their weights.{usual}",
         line_of(operation),
         "Lower the learning rate, begin with smaller weights or a positive bias, or use tf.nn.leaky_relu or tf.nn.elu.",
     )

@@ -11,7 +11,7 @@ from graphopt.compiler.needed import needed_operations
 from graphopt.graph.operation import Operation
 from graphopt.graph.settings import default_settings
 from graphopt.inspection.doctoring.case import Case, Finding, NotLooked, line_of, rule
-from graphopt.inspection.rates import rate_tensor
+from graphopt.inspection.rates import rate_tensors
 from graphopt.inspection.recorded import is_variable
 from graphopt.ir.node import CONST
 from graphopt.ops.state import setting
@@ -50,8 +50,7 @@ def _rates(case: Case) -> dict[Operation, float]:
     """Return what a checkpoint may hold of the learning rates, settings and scalar variables, with what the code gives each."""
     found: dict[Operation, float] = {}
     for part in case.subject.parts:
-        tensor = rate_tensor(part)
-        for operation in [] if tensor is None else needed_operations([tensor], ()):
+        for operation in needed_operations(list(rate_tensors(part).values()), ()):
             value = _value_in_code(case, operation, part)
             if value is not None:
                 found[operation] = value

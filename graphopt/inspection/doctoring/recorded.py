@@ -9,6 +9,7 @@ from graphopt.graph.collections import GraphKeys
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.variables import Variable
 from graphopt.inspection.doctoring.case import Case, Finding, line_of, rule
+from graphopt.inspection.subject import is_frozen
 from graphopt.ops.array import identity
 from graphopt.ops.broadcast import reduce_sum_op
 from graphopt.ops.elementwise import add, log, multiply
@@ -83,7 +84,7 @@ def _without_gradient(case: Case) -> Iterator[Finding]:
     for part in case.subject.parts:
         for info in part.variables:
             variable = info.variable
-            if variable in trained or part.loss is None or variable.op not in case.needed_set:
+            if variable in trained or part.loss is None or variable.op not in case.needed_set or is_frozen(part.optimizer, variable):
                 continue
             yield Finding(
                 "unused-variable",

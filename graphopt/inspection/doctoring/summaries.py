@@ -17,6 +17,8 @@ _NAME = "expensive-summaries"
 _SHARE = 0.1
 # What so little a step costs is not worth a word, however short the step is.
 _FLOOR = 50e-6
+# After how many steps a monitored session writes summaries where nobody says it.
+_USUAL_STEPS = 100
 
 
 @rule(_NAME)
@@ -49,12 +51,15 @@ def _judged(case: Case, cadence: Cadence, plain: float, costs: Mapping[Tensor, f
     worst = max(each_step, key=lambda s: each_step[s])
     # As often as this they take a tenth: cost / n = share * (plain + cost / n).
     steps = int(cost * (1 - _SHARE) / (_SHARE * max(plain, 1e-9))) + 1
-    how_often = "as often as they are written"
+    how_often, severity = "as often as they are written", "warning"
     if case.cadence is None:
         how_often = "if all are written in every step (cadence= says how often they are)"
+        # Written as seldom as monitored sessions do it, they would be no fault.
+        seldom = cost / _USUAL_STEPS
+        severity = "warning" if seldom > _SHARE * (plain + seldom) else "note"
     yield Finding(
         _NAME,
-        "warning",
+        severity,  # type: ignore[arg-type]
         f"The {len(costs)} summaries take {share:.0%} of the time {how_often}: {cost * 1e6:,.0f} µs a step beside {plain * 1e6:,.0f} µs; "
         f"'{tag_of(worst)}' costs most.",
         line_of(worst.op),

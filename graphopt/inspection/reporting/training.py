@@ -85,9 +85,17 @@ def findings(training: Mapping[str, Any]) -> str:
     if diagnosis is None:
         return ""
     found = diagnosis.get("findings") or []
-    if not found:
-        return element("p", f"Nothing found; {len(diagnosis.get('checked') or [])} rules looked.", class_="message note")
-    return "".join(map(_finding, found))
+    nothing = element("p", f"Nothing found; {len(diagnosis.get('checked') or [])} rules looked.", class_="message note")
+    return ("".join(map(_finding, found)) or nothing) + _not_checked(diagnosis.get("not_checked") or {})
+
+
+def _not_checked(reasons: Mapping[str, Any]) -> str:
+    """Return the rules that could not look, each with its reason, folded; nothing where all looked."""
+    if not reasons:
+        return ""
+    rows = [element("li", [element("code", str(name)), element("span", f": {reason}")]) for name, reason in reasons.items()]
+    title = f"{len(rows)} rule{'s' * (len(rows) != 1)} could not look"
+    return element("details", [element("summary", title), element("ul", rows, class_="soft")])
 
 
 def _finding(finding: Mapping[str, Any]) -> str:

@@ -51,6 +51,31 @@ def test_interrupting_gives_130_and_no_traceback(tmp_path: Path, command: list[s
     assert re.fullmatch(rf"graphopt: interrupted at {re.escape(script)}:(8|9|10)\n", errors)
 
 
+SCHEDULE = """
+import tensorflow as tf
+step = tf.train.get_or_create_global_step()
+w = tf.get_variable("w", [2], initializer=tf.ones_initializer())
+rate = tf.train.exponential_decay(0.1, step, 10, 0.5)
+train_op = tf.train.GradientDescentOptimizer(rate).minimize(tf.reduce_sum(w * w), global_step=step)
+"""
+
+
+@pytest.mark.parametrize("variables", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "cp1252"}])
+def test_an_output_with_few_signs_gets_others_for_those_it_lacks(tmp_path: Path, variables: dict[str, str]) -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("PYTHONIOENCODING", "PYTHONUTF8")}
+    command = [*COMMAND, "explain", write(tmp_path, SCHEDULE)]
+    done = subprocess.run(command, env=environment | variables, capture_output=True, check=True)
+    assert b"steps 0 to 50  #**++=~~~----" in done.stdout
+    assert done.stderr == b""
+
+
+def test_what_a_script_prints_is_printed_as_python_does_it(tmp_path: Path) -> None:
+    command = [*COMMAND, "run", write(tmp_path, "print('\\u2581')")]
+    done = subprocess.run(command, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "UnicodeEncodeError" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["report", "checkpoint", "bench", "doctor"])
 def test_interrupted_anywhere(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(*given: object, **named: object) -> None:

@@ -9,6 +9,7 @@ import pytest
 import graphopt
 from graphopt import cli
 from graphopt.cli.watching import training_ops, watch_script
+from graphopt.train.monitored.hooked_session import HookedSession
 
 OPTIMIZE_LOSS = """
 import sys
@@ -40,6 +41,27 @@ def main():
             print("must not be printed")
 main()
 """
+
+
+HOOKS = """
+import tensorflow as tf
+x = tf.placeholder(tf.float32, [None, 3], name="x")
+w = tf.get_variable("w", [3, 1], initializer=tf.ones_initializer())
+loss = tf.reduce_mean(tf.square(tf.matmul(x, w)))
+apply_op = tf.train.AdamOptimizer(0.1).minimize(loss, global_step=tf.train.get_or_create_global_step())
+averages = tf.train.ExponentialMovingAverage(0.9)
+with tf.control_dependencies([apply_op]):
+    train_op = averages.apply([w])
+with tf.train.MonitoredTrainingSession(hooks=[tf.train.StopAtStepHook(5), tf.train.NanTensorHook(loss)]) as sess:
+    while not sess.should_stop():
+        print("step", sess.run(train_op, {x: [[1.0, 2.0, 3.0]]}))
+print("at the end")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _new_graph() -> None:
+    graphopt.reset_default_graph()
 
 
 def main(arguments: list[str]) -> int:
@@ -154,9 +176,33 @@ def test_ways_to_run_a_training_op(tmp_path: Path, run: str) -> None:
 
 
 def test_the_class_is_as_before(tmp_path: Path) -> None:
-    before = dict(vars(graphopt.Session)), dict(vars(graphopt.Graph))
+    classes = (graphopt.Session, graphopt.Graph, HookedSession)
+    before = [dict(vars(each)) for each in classes]
     watch_script(write(tmp_path, MINIMIZE), [], steps=0)
-    assert (dict(vars(graphopt.Session)), dict(vars(graphopt.Graph))) == before
+    assert [dict(vars(each)) for each in classes] == before
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_a_run_with_hooks_is_seen(steps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs: list[Any] = []
+    watch, code = watch_script(write(tmp_path, HOOKS), [], steps=steps, at_run=runs.append)
+    assert (watch.stopped, code, len(runs)) == (True, 0, 1)
+    assert [op.name for op in runs[0].train_ops] == ["Adam"]
+    assert [tensor.name for tensor in runs[0].known_feeds[runs[0].train_ops[0]]] == ["x:0"]
+    assert capsys.readouterr().err.count("step ") == steps
+
+
+def test_explain_doctor_and_bench_of_a_script_with_hooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, HOOKS)
+    assert main(["explain", script, "--steps", "2", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["training_ops"]
+    assert {"variable": "global_step (now 2)", "increment": 1} in [step["settings"] for step in found["pipeline"]]
+    assert main(["doctor", script]) == 0
+    assert "nothing found" in capsys.readouterr().out
+    assert main(["bench", script, "--steps", "3", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["training_op"] == "Adam"
+    assert "at the end" not in captured.err
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------------------
@@ -207,6 +253,22 @@ def test_doctor_without_findings(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["doctor", write(tmp_path, "raise SystemExit(4)")]) == 4
     assert main(["doctor", script, "--only", "no-such-rule"]) == 2
     assert "invalid choice: 'no-such-rule'" in capsys.readouterr().err
+
+
+def test_notes_alone_are_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, OPTIMIZE_LOSS.replace("loss =", 'idle = tf.get_variable("idle", [2])\nloss ='))
+    assert main(["doctor", script, "--only", "unused-variable"]) == 0
+    assert "note: unused-variable" in capsys.readouterr().out
+
+
+def test_doctor_of_a_script_that_has_ended_says_how_to_look_earlier(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = write(tmp_path, OPTIMIZE_LOSS)
+    assert main(["doctor", script, "--steps", "all"]) == 0
+    captured = capsys.readouterr()
+    assert "clipped-every-step: no session was given" in captured.out
+    assert captured.err.endswith("graphopt: the script has ended, and its session is closed; --steps N looks at it while it runs.\n")
+    assert main(["doctor", script, "--steps", "all", "--only", "log-of-softmax"]) == 0
+    assert "has ended" not in capsys.readouterr().err
 
 
 def test_doctor_with_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,6 +198,27 @@ def test_dead_units_without_feeds_and_of_filters(shift, dead):
     )
 
 
+def discriminator(images, reuse):
+    with tf.variable_scope("discriminator", reuse=reuse):
+        start = np.float32([[1, 1, -1, 0], [0, 1, -1, 0]])
+        kernel = tf.get_variable("kernel", initializer=start)
+        bias = tf.get_variable("bias", initializer=np.float32([0, 0, 0, -1]))
+        return tf.nn.relu(tf.matmul(images, kernel) + bias)
+
+
+@pytest.mark.parametrize(("fake", "dead", "severity"), [(-1.0, 1, "note"), (1.0, 2, "warning")])
+def test_a_unit_of_shared_weights_is_dead_only_where_no_application_wakes_it(fake, dead, severity):
+    generated = tf.tanh(tf.get_variable("generator", initializer=np.float32([[1, 0], [0, 1]])))
+    real = discriminator(tf.ones([16, 2]), None)
+    made = discriminator(tf.matmul(fake * tf.ones([16, 2]), generated), True)
+    train_op = tf.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_mean(real - made))
+    with running() as session:
+        (finding,) = tf.doctor(train_op, only=["dead-units"], session=session)
+    assert f"{dead} of 4 units of '{real.op.name}' are 0 for all 16 examples" in finding.message
+    assert finding.severity == severity
+    assert ("So few are usual" in finding.message) == (severity == "note")
+
+
 # --- summaries -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -229,12 +250,22 @@ def test_summaries_weigh_as_often_as_they_are_written(cadence, is_dear, clock):
         findings = list(tf.doctor(train_op, only=["expensive-summaries"], session=session, cadence=cadence))
     assert len(findings) == is_dear
     if is_dear:
+        # Nobody said that they are written so often.
+        assert findings[0].severity == ("note" if cadence is None else "warning")
         assert "'weights' costs most" in findings[0].message
         assert ("if all are written in every step" in findings[0].message) == (cadence is None)
     if cadence is None:
         assert "take 50% of the time" in findings[0].message
         assert "Write them 10 times less often" in findings[0].mend
     assert tf.doctor(train_op, only=["expensive-summaries"], cadence=0).not_checked == {}
+
+
+def test_summaries_that_are_dear_even_every_hundredth_step(clock):
+    clock(1e-3, 20e-3)
+    train_op = with_summaries()
+    with running() as session:
+        (finding,) = tf.doctor(train_op, only=["expensive-summaries"], session=session)
+    assert finding.severity == "warning"
 
 
 @pytest.mark.parametrize(("step", "histogram"), [(5e-6, 20e-6), (1e-3, 60e-6)])

@@ -1,5 +1,7 @@
 """`explain` shows rates over the steps, present values of a session, and what a step costs."""
 
+import json
+
 import numpy as np
 import pytest
 from inspected_models import settings_of, training_op
@@ -128,6 +130,84 @@ def test_a_convolution_counts_its_products():
     product = 2 * (2 * 8 * 8 * 4) * (3 * 3 * 3)
     assert product <= parts["forward"] <= product + 2 * 8 * 8 * 4
     assert product <= parts["backward"] <= product + 4 * 2 * 8 * 8 * 4
+
+
+def traced(train_op, feeds=None):
+    """Return what `explain` gives after a traced run in which no loop spans several stages."""
+    metadata = tf.RunMetadata()
+    options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+    with tf.Session(backend="numpy") as session:
+        session.run(tf.global_variables_initializer())
+        session.run(train_op, feeds, options=options, run_metadata=metadata)
+        return tf.explain(train_op, session=session, run_metadata=metadata)
+
+
+def test_each_stage_has_its_operations_flops_and_time():
+    w = tf.get_variable("w", [64, 32])
+    arguments = {"gradient_noise_scale": 0.1, "clip_gradients": 1.0, "gradient_multipliers": {w: 0.5}, "moving_average": 0.9}
+    explanation = traced(tf.contrib.layers.optimize_loss(tf.nn.l2_loss(w), None, 0.1, "Adam", **arguments))
+    cost = explanation.to_dict()["cost"]
+    stages = {stage["part"]: stage for stage in cost["stages"]}
+    names = ["add noise", "multiply gradients", "clip by global norm", "update by AdamOptimizer, average weights"]
+    assert list(stages) == names
+    assert 64 * 32 <= stages["multiply gradients"]["flops"] <= 64 * 32 + 2
+    assert stages["clip by global norm"]["flops"] >= 2 * 64 * 32
+    assert all(stage["operations"] > 0 for stage in stages.values())
+    update = next(part for part in cost["parts"] if part["part"] == "update")
+    for column in ("operations", "nodes", "flops", "microseconds"):
+        assert sum(stage[column] for stage in stages.values()) == update[column]
+    assert "  update: add noise" in str(explanation)
+
+
+def test_the_stages_of_create_train_op_and_of_several_training_ops_are_told_apart():
+    a, b = tf.get_variable("a", [4]), tf.get_variable("b", [4])
+    optimizer = tf.train.GradientDescentOptimizer(0.1)
+    first = tf.contrib.slim.learning.create_train_op(tf.nn.l2_loss(a), optimizer, clip_gradient_norm=1.0, variables_to_train=[a])
+    second = tf.contrib.layers.optimize_loss(tf.nn.l2_loss(b), None, 0.1, "Adam", clip_gradients=1.0, variables=[b])
+    stages = [stage["part"] for stage in tf.explain([first, second]).to_dict()["cost"]["stages"]]
+    assert stages == [
+        "clip each gradient by norm",
+        "clip by global norm",
+        "update by GradientDescentOptimizer and AdamOptimizer",
+    ]
+    assert all(stage["microseconds"] is None for stage in tf.explain(first).to_dict()["cost"]["stages"])
+
+
+def test_without_stages_the_update_is_one_part():
+    w = tf.get_variable("w", [4])
+    assert tf.explain(tf.train.AdamOptimizer(0.1).minimize(tf.nn.l2_loss(w))).to_dict()["cost"]["stages"] == []
+
+
+def test_what_a_training_op_of_keras_returns_is_told():
+    w = tf.get_variable("w", [4])
+    train_op = tf.keras.optimizers.Adam(0.1).minimize(tf.nn.l2_loss(w), [w])
+    assert tf.explain(train_op).to_dict()["value"] == "iteration, counted up"
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert [int(session.run(train_op)) for _ in range(2)] == [1, 2]
+
+
+def strict(text):
+    """Return what JSON says; raise for what is no JSON."""
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_json_has_no_infinity_and_no_nan():
+    step = tf.train.get_or_create_global_step()
+    w = tf.get_variable("w", [4])
+    rate = tf.rsqrt(tf.cast(step, tf.float32))
+    train_op = tf.contrib.layers.optimize_loss(tf.nn.l2_loss(w), step, rate, "SGD", clip_gradients=float("inf"))
+    explanation = tf.explain(train_op)
+    assert explanation.to_dict()["schedules"][0]["now"] == np.inf
+    content = strict(explanation.to_json())
+    assert content["schedules"][0]["now"] == "inf"
+    (clip,) = [stage for stage in content["pipeline"] if stage["stage"] == "clip by global norm"]
+    assert clip["settings"] == {"clip_norm": "inf"}
+    assert "clip_norm: inf" in str(explanation)
 
 
 def test_something_else_than_a_session_is_refused():

@@ -56,7 +56,7 @@ def test_turns_that_only_a_run_knows_are_counted_per_turn():
     assert cost["flops"] < PRODUCT
     assert not cost["flops_are_complete"]
     assert "per turn of the loop while/While" in text
-    assert "whose turns only a run knows" in text
+    assert "whose number of turns depends on what is fed" in text
 
 
 def test_a_condition_on_the_values_leaves_the_turns_open():

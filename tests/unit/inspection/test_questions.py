@@ -208,3 +208,13 @@ def test_the_training_op_that_is_meant_has_to_be_clear():
     assert "has a gradient" in why(w, second)
     with pytest.raises(TypeError, match="A tensor, an operation, a variable or a name is needed"):
         why(object())
+
+
+def test_why_the_loss_itself_is_not_run():
+    w = tf.get_variable("w", [3])
+    loss = tf.nn.l2_loss(tf.tanh(w, name="tanh"), name="loss")
+    train_op = tf.train.AdamOptimizer(0.1).minimize(loss)
+    assert "is not part of Adam: it computes the loss loss:0, whose value a run does not give" in why(loss, train_op)
+    assert "is part of Adam: it computes the loss." in why("tanh", train_op)
+    with_value = tf.contrib.layers.optimize_loss(loss, None, 0.1, "SGD")
+    assert f"is part of {with_value.name}: it computes the loss." in why(loss, with_value)

@@ -257,6 +257,38 @@ def test_the_page_says_when_the_doctor_found_nothing(tmp_path: Path) -> None:
     assert "rules looked" not in page_of(tmp_path).texts["all"]
 
 
+def test_report_data_with_feeds_and_the_rest_lets_every_rule_look(tmp_path: Path) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    w = tf.get_variable("w", initializer=np.ones((2, 3), np.float32))
+    loss = tf.reduce_mean(tf.nn.relu(tf.matmul(x, w)))
+    train_op = tf.contrib.layers.optimize_loss(loss, None, 0.1, "SGD", clip_gradients=1e-3)
+    feeds, metadata = {x: np.ones((16, 2))}, tf.RunMetadata()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        session.run(train_op, feeds, options=options, run_metadata=metadata)
+        known = {"feeds": feeds, "checkpoint": {"OptimizeLoss/learning_rate": 0.1}, "cadence": 1000, "run_metadata": metadata}
+        save_report_data(tmp_path, train_op, session, **known)
+    found = read_report_data(tmp_path)["."]
+    assert found["diagnosis"]["not_checked"] == {}
+    assert {finding["name"] for finding in found["diagnosis"]["findings"]} == {"float64-fed", "clipped-every-step"}
+    assert found["explanation"]["cost"]["measured"]
+
+
+def test_the_page_says_which_rules_could_not_look(tmp_path: Path) -> None:
+    write(tmp_path, {"loss": [1.0]})
+    reasons = {"graph-grows": "no session was given", "float64-fed": "no <feeds> were given"}
+    training: dict[str, Any] = {".": {"diagnosis": {"findings": [], "checked": ["one"], "not_checked": reasons}}}
+    text = report(tf.summary.read(tmp_path), training=training)
+    assert "Nothing found; 1 rules looked." in text
+    assert "<summary>2 rules could not look</summary>" in text
+    assert "<li><code>graph-grows</code><span>: no session was given</span></li>" in text
+    assert "no &lt;feeds&gt; were given" in text
+    training["."]["diagnosis"] = {"findings": [{"name": "fault", "severity": "error"}], "not_checked": {"graph-grows": "why"}}
+    text = report(tf.summary.read(tmp_path), training=training)
+    assert text.index("<code>fault</code>") < text.index("<summary>1 rule could not look</summary>")
+
+
 def test_runs_with_the_same_findings_share_them_and_good_news_comes_late(tmp_path: Path) -> None:
     for run in "ab":
         write(tmp_path / run, {"loss": [1.0]})
