@@ -34,6 +34,7 @@ class AppendingFile:
     Attributes:
       path: where the file is. problem: why nothing can be written now, or None.
       is_forgotten: nobody closes it any more, so that a deleted directory stays deleted, as that of a temporary run.
+      is_parents: the file is that of the process that this one was forked from, so that this one makes a file of its own.
       news: what the user is to be told, in order.
 
     Raises:
@@ -59,6 +60,7 @@ class AppendingFile:
         self._tried = 0.0
         self.problem: OSError | None = None
         self.is_forgotten = False
+        self.is_parents = False
         self.news: deque[str] = deque()
         self._open()
 
@@ -95,18 +97,26 @@ class AppendingFile:
         with contextlib.suppress(OSError):
             self._file.close()
 
+    def fork(self) -> None:
+        """Begin anew in a forked process: what waits is written by its parent, and the file is the parent's."""
+        self._waiting, self._waiting_bytes, self._unseen, self._dropped = [], 0, [], 0
+        self.problem = None
+        self.is_parents = True
+
     def _tell_what_is_lost(self) -> None:
         if self._dropped:
             self.news.append(f"{self._dropped} summaries for '{self.path}' are lost: they could not be written.")
             self._dropped = 0
 
     def _try(self, *, is_urgent: bool) -> None:
+        if self.is_parents and not self._waiting:
+            return
         now = time.monotonic()
         if self.problem is not None and not is_urgent and now - self._tried < _SECONDS:
             return
         self._tried = now
         try:
-            if is_urgent or self.problem is not None or now - self._seen >= _SECONDS:
+            if is_urgent or self.is_parents or self.problem is not None or now - self._seen >= _SECONDS:
                 self._look()
             self._write()
         except OSError as error:
@@ -149,11 +159,11 @@ class AppendingFile:
             self._unseen.clear()
             self._seen = time.monotonic()
             return
-        if self._was_written_before():
+        if self.is_parents or self._was_written_before():
             self._unseen.clear()
         if not self._waiting and not self._unseen:
             return
-        if self.is_forgotten:
+        if self.is_forgotten and not self.is_parents:
             raise FileNotFoundError(errno.ENOENT, "it was deleted", str(self.path))
         self._make_anew()
 
@@ -170,6 +180,9 @@ class AppendingFile:
         with contextlib.suppress(OSError):
             old.close()
         self._waiting_bytes = sum(map(len, self._waiting))
+        if self.is_parents:
+            self.is_parents = False
+            return
         self.news.append(f"'{gone}' was deleted or moved while it was being written: from here on summaries go to '{self.path}'.")
 
     def _was_written_before(self) -> bool:
@@ -178,6 +191,8 @@ class AppendingFile:
         return status.st_ctime_ns > status.st_mtime_ns
 
     def _is_there(self) -> bool:
+        if self.is_parents:
+            return False
         try:
             there, ours = os.stat(self.path), os.fstat(self._file.fileno())
         except (FileNotFoundError, NotADirectoryError):

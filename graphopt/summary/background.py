@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -26,6 +28,9 @@ class File(Protocol):
     def close(self) -> None:
         """Close."""
 
+    def fork(self) -> None:
+        """Begin anew in a forked process, whose parent writes what waits."""
+
 
 class Background:
     """Writes to a file on a thread, which begins when there is something to write.
@@ -42,14 +47,24 @@ class Background:
         self._limit = max_queue if max_queue > 0 else _MANY
         self._flush_secs = max(float(flush_secs), _SHORTEST)
         self._waiting: deque[Any] = deque()
+        self._is_closed = False
+        self._is_finished = False
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
         # Both may be entered again: a forgotten writer may be collected, and so closed, on this very thread.
         self._has_work = threading.Condition(threading.RLock())
         self._writing = threading.RLock()
         self._flushed = time.monotonic()
         self._is_awake = False
-        self._is_closed = False
-        self._is_finished = False
         self._thread: threading.Thread | None = None
+
+    def fork(self) -> None:
+        """Begin anew in a forked process: thread and locks are its parent's, and the parent writes what waits."""
+        self._waiting.clear()
+        self._begin()
+        self._file.fork()
 
     def add(self, item: Any) -> None:
         """Put an item into the queue."""
@@ -105,7 +120,6 @@ class Background:
             self._finish()
         elif self._thread is not threading.current_thread():
             self._thread.join()
-            self._finish()  # where the thread has not lived to do it, after a fork
 
     def _finish(self) -> None:
         with self._writing:
@@ -114,3 +128,15 @@ class Background:
             self._is_finished = True
             self._write(flush=True)
             self._file.close()
+
+
+_all: weakref.WeakSet[Background] = weakref.WeakSet()
+
+
+def _fork() -> None:
+    for background in list(_all):
+        background.fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fork)

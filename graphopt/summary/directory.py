@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 import warnings
@@ -43,22 +44,25 @@ def prepare(folder: Path) -> None:
 
 
 def new_file(folder: Path, stem: str, ending: str) -> IO[bytes]:
-    """Open a new file named ``<stem>.<seconds since 1970>.<host><ending>``, with a number before the ending if there is one of that name.
+    """Open a new file named ``<stem>.<seconds since 1970>.<host><ending>``, which sorts behind the files that are there.
 
-    The directory is made when it is missing; the file is not buffered.
+    Readers, TensorBoard too, take the files of a run by name. So the seconds are later ones than those of the files before, also when
+    several are made in one second or the clock was put back. The directory is made when it is missing; the file is not buffered.
 
     Raises:
       OSError: when it can't be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{stem}.{int(time.time()):010d}.{socket.gethostname()}"
-    number = 0
     while True:
-        path = folder / f"{name}{f'.{number}' if number else ''}{ending}"
-        try:
-            return path.open("xb", buffering=0)
-        except FileExistsError:
-            number += 1
+        seconds = max(int(time.time()), _last_seconds(folder, stem) + 1)
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            return (folder / f"{stem}.{seconds:010d}.{socket.gethostname()}{ending}").open("xb", buffering=0)
+
+
+def _last_seconds(folder: Path, stem: str) -> int:
+    """Return the latest time in the names of a directory's files of one stem; 0 where there is none."""
+    pattern = re.compile(rf"{re.escape(stem)}\.(\d{{1,10}})\.")
+    return max((int(found[1]) for path in folder.iterdir() if (found := pattern.match(path.name))), default=0)
 
 
 def warn_user(message: str) -> None:

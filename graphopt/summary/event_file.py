@@ -158,6 +158,11 @@ class EventFile(AppendingFile):
         self._frame()
         super().flush()
 
+    def fork(self) -> None:
+        """Begin anew in a forked process."""
+        self._unframed, self._unframed_bytes = [], 0
+        super().fork()
+
     def close(self) -> None:
         """Write what waits, if that is possible, and close the file."""
         self._frame()

@@ -17,7 +17,7 @@ from graphopt.ops.summary_proto import HistogramProto, SessionLog, SummaryValue
 from graphopt.summary.columns import Column, read_columns
 from graphopt.summary.directory import EVENT_FILES, is_being_written, to_path, warn_user
 from graphopt.summary.hparams import read_hparams
-from graphopt.summary.json_lines import ENDING, JSON_FILES, histogram_of_plain, is_histogram
+from graphopt.summary.json_lines import ENDING, JSON_FILES, histogram_of_plain, is_histogram, number_of_plain
 from graphopt.summary.log_data import LogData, RunData, Series
 from graphopt.summary.protos import Event
 from graphopt.summary.records import find_records
@@ -187,6 +187,8 @@ class _Reading:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 _warn(path, f"line {number + 1}", f"the line is no summary ({error})")
                 break
+            if item.get("session") == "start":
+                self._restarts.append((self._first, item["step"] or 0))
             for tag, plain in values:
                 for kind, content in _of_plain(plain):
                     self._others.setdefault((kind, tag), []).append((self._first, item["step"] or 0, item["wall_time"], content))
@@ -257,8 +259,9 @@ def _histogram(buckets: Array) -> HistogramProto:
 
 def _of_plain(plain: Any) -> Iterator[tuple[str, Any]]:
     """Yield the kind of a JSON value and what it holds; nothing for pictures and sounds, of which only the sizes are there."""
-    if isinstance(plain, (int, float)):
-        yield "scalars", float(plain)
+    number = number_of_plain(plain)
+    if number is not None:
+        yield "scalars", number
     elif is_histogram(plain):
         yield "histograms", histogram_of_plain(plain)
     elif isinstance(plain, (list, str)):

@@ -56,6 +56,12 @@ class SinkWithSummaries:
             made = summary if isinstance(summary, Summary) else Summary.FromString(serialized(summary))
             self.write(made, None if global_step is None else int(global_step), time.time())
 
+    def add_session_log(self, session_log: Any, global_step: Any = None) -> None:
+        """Do nothing: what hooks tell of sessions is for event files and lines of JSON."""
+
+    def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
+        """Do nothing: the graph is for event files."""
+
     def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
         """Take a summary with its step and time."""
         raise NotImplementedError
@@ -88,6 +94,18 @@ class Tee(SinkWithSummaries):
         """Hand on a summary with its step and time."""
         for sink in self.sinks:
             sink.write(summary, step, wall_time)
+
+    def add_session_log(self, session_log: Any, global_step: Any = None) -> None:
+        """Hand on what hooks tell of sessions to the sinks that take it."""
+        for sink in self.sinks:
+            if hasattr(sink, "add_session_log"):
+                sink.add_session_log(session_log, global_step)
+
+    def add_graph(self, graph: Any, global_step: Any = None, graph_def: Any = None) -> None:
+        """Hand on a graph to the sinks that take it."""
+        for sink in self.sinks:
+            if hasattr(sink, "add_graph"):
+                sink.add_graph(graph, global_step, graph_def)
 
     def flush(self) -> None:
         """Let each sink hand on what was written so far."""

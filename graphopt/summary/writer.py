@@ -111,7 +111,7 @@ class FileWriter:
 
     def write(self, summary: Summary, step: int | None, wall_time: float) -> None:
         """Write a summary with its step and time, as every sink does."""
-        self._add(summary_event(self._bytes_of(summary), step, wall_time))
+        self._add(summary_event(self._bytes_of(summary), None if step is None else int(step), wall_time))
 
     def add_scalars(self, layout: ScalarLayout, values: Sequence[Any], step: int | None, wall_time: float) -> None:
         """Write numbers: the quickest way. Their bytes are made on the thread, for many steps at once.
@@ -120,7 +120,7 @@ class FileWriter:
           layout: the tags. values: the numbers, which nobody changes any more. step: the step they belong to, or None.
           wall_time: seconds since 1970.
         """
-        self._add(ScalarEvent(layout, values, step, wall_time))
+        self._add(ScalarEvent(layout, values, None if step is None else int(step), wall_time))
 
     def _bytes_of(self, summary: Any) -> bytes:
         made = summary
@@ -318,11 +318,12 @@ class FileWriterCache:
     @classmethod
     def get(cls, logdir: str | os.PathLike[str]) -> FileWriter:
         """Return the writer of a directory; when there is none it is made and writes the default graph."""
-        key = os.fspath(logdir)
+        # One directory has many names; and the program may go to another directory, where a relative one means something else.
+        key = os.path.realpath(to_path(logdir))
         with cls._lock:
             if key not in cls._writers:
                 # Hooks may write at every step: a long queue wakes the thread seldom, and many checksums are made at once.
-                cls._writers[key] = FileWriter(key, get_default_graph().root, max_queue=_SHARED_QUEUE)
+                cls._writers[key] = FileWriter(logdir, get_default_graph().root, max_queue=_SHARED_QUEUE)
             return cls._writers[key]
 
     @classmethod

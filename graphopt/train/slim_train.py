@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from graphopt.errors import ArgumentError, OutOfRangeError
+from graphopt.errors import AbortedError, ArgumentError, OutOfRangeError
 from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.graph.scopes import name_scope
 from graphopt.graph.summaries import merge_all
 from graphopt.ops.elementwise import equal, floormod, greater_equal
-from graphopt.ops.summary_proto import SessionLog
+from graphopt.ops.summary_proto import SessionLog, Summary, SummaryValue
 from graphopt.runtime.profile import RunMetadata, RunOptions
 from graphopt.runtime.session import Session
 from graphopt.train.global_step import get_or_create_global_step
@@ -89,7 +89,7 @@ def slim_train(
     """Train until `number_of_steps`; return the last loss.
 
     The session is restored from the latest checkpoint of `logdir`, or initialised. Checkpoints are saved at the beginning, every
-    `save_interval_secs` seconds and at the end, between two steps.
+    `save_interval_secs` seconds and at the end, between two steps. After an AbortedError it goes on from the latest one in a new session.
 
     Args:
       train_op: a tensor that makes a step and gives the loss, such as `create_train_op` returns.
@@ -99,7 +99,8 @@ def slim_train(
       log_every_n_steps: steps between two logs; None for none. graph: the graph (the default one by default).
       global_step: the variable that counts the steps. number_of_steps: the global step at which to stop; None for never.
       init_op, local_init_op, ready_op: as in `Scaffold`. init_feed_dict: what `init_op` is fed. init_fn: a function of the session.
-      summary_op: the summaries, merged; None for none. save_summaries_secs: seconds between two writes of them.
+      summary_op: the summaries, merged; None for none.
+      save_summaries_secs: seconds between two writes of them, and of the steps made in a second.
       summary_writer: their writer. saver: saves and restores. save_interval_secs: seconds between two checkpoints.
       session_config: a `ConfigProto`. session_wrapper: a function of the session that returns what takes its place.
       trace_every_n_steps: steps between two traces, written to `logdir`.
@@ -134,24 +135,32 @@ def slim_train(
         train_step_kwargs = {**train_step_kwargs, "summary_writer": writer}
         scaffold.finalize()
     manager = SessionManager(scaffold.local_init_op, scaffold.ready_op, scaffold.ready_for_local_init_op, graph)
-    session = manager.prepare_session(
-        master,
-        scaffold.init_op,
-        scaffold.saver,
-        logdir,
-        config=session_config,
-        init_feed_dict=init_feed_dict,
-        init_fn=init_fn,
-    )
-    services = _Services(session, step, logdir, scaffold.saver, save_interval_secs, writer, summaries, save_summaries_secs)
-    with graph.as_default(), session.as_default():
-        _LOG.info("Starting Session.")
-        services.start(graph)
-        used = session if session_wrapper is None else session_wrapper(session)
-        loss = _loop(used, train_op, step, train_step_fn, train_step_kwargs, services)
-        services.finish()
-    session.close()
-    return loss
+
+    def prepare() -> Session:
+        return manager.prepare_session(
+            master, scaffold.init_op, scaffold.saver, logdir, config=session_config, init_feed_dict=init_feed_dict, init_fn=init_fn
+        )
+
+    def train_once(session: Session, services: _Services) -> Any:
+        with graph.as_default(), session.as_default():
+            _LOG.info("Starting Session.")
+            services.start(graph)
+            used = session if session_wrapper is None else session_wrapper(session)
+            loss = _loop(used, train_op, step, train_step_fn, train_step_kwargs, services)
+            services.finish()
+        return loss
+
+    while True:
+        try:
+            session = prepare()
+            services = _Services(session, step, logdir, scaffold.saver, save_interval_secs, writer, summaries, save_summaries_secs)
+            try:
+                return train_once(session, services)
+            finally:
+                services.stop()
+                session.close()
+        except AbortedError as error:
+            _LOG.info("Retrying training! An error was raised, and a new session is made. Error: %s", error)
 
 
 def _check_arguments(train_op: Any, logdir: Any, number_of_steps: Any, summary_op: Any, saver: Any, trace_every_n_steps: Any) -> None:
@@ -201,12 +210,13 @@ class _Services:
         self._save_timer = SecondOrStepTimer(every_secs=save_secs)
         self._summary_timer = SecondOrStepTimer(every_secs=summary_secs)
         self._summary_secs = summary_secs
+        self._rate_timer = SecondOrStepTimer(every_secs=summary_secs)
 
     def start(self, graph: Graph) -> None:
         """Write the graph and that the session begins; save for the first time."""
         if self._writer is not None:
             self._writer.add_graph(graph)
-            self._writer.add_session_log(SessionLog(status=SessionLog.START), int(self._session.run(self._step)))
+        self._write_log(SessionLog(status=SessionLog.START), int(self._session.run(self._step)))
         if self._path is not None:
             Path(self._logdir).mkdir(parents=True, exist_ok=True)
         self.between_steps()
@@ -214,24 +224,48 @@ class _Services:
     def between_steps(self) -> None:
         """Write summaries and save, when it is time."""
         saves = self._path is not None and self._save_secs
-        if not saves and (self._summaries is None or not self._summary_secs):
+        if not saves and (self._writer is None or not self._summary_secs):
             return
         step = int(self._session.run(self._step))
         if saves and self._save_timer.should_trigger_for_step(step):
             self._save_timer.update_last_triggered_step(step)
+            _LOG.info("Saving checkpoint to path %s", self._path)
             self._saver.save(self._session, self._path, global_step=step, wait=False)
+            self._write_log(SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path=self._path), step)
         if self._summaries is not None and self._summary_secs and self._summary_timer.should_trigger_for_step(step):
             self._summary_timer.update_last_triggered_step(step)
             _LOG.info("Recording summary at step %d.", step)
             self._writer.add_summary(self._session.run(self._summaries), step)
+        if self._writer is not None and self._summary_secs and self._rate_timer.should_trigger_for_step(step):
+            self._write_rate(step)
+
+    def _write_log(self, log: SessionLog, step: int | None = None) -> None:
+        if self._writer is not None:
+            self._writer.add_session_log(log, step)
+
+    def _write_rate(self, step: int) -> None:
+        seconds, steps = self._rate_timer.update_last_triggered_step(step)
+        if seconds:
+            tag = f"{self._step.op.name}/sec"
+            self._writer.add_summary(Summary(value=[SummaryValue(tag=tag, simple_value=steps / seconds)]), step)
+            _LOG.info("%s: %g", tag, steps / seconds)
 
     def finish(self) -> None:
         """Save the last step."""
         if self._path is not None:
             _LOG.info("Finished training! Saving model to disk.")
             self._saver.save(self._session, self._path, global_step=int(self._session.run(self._step)))
-        if self._writer is not None:
-            self._writer.flush()
+
+    def stop(self) -> None:
+        """Let what is written behind the training's back be done, also after an error, which must not be hidden by another one."""
+        try:
+            if self._path is not None:
+                self._saver.wait()
+            if self._writer is not None:
+                self._write_log(SessionLog(status=SessionLog.STOP))
+                self._writer.flush()
+        except Exception as error:
+            _LOG.error("What was saved or written last may be missing: %s", error)
 
 
 def _loop(session: Any, train_op: Any, step: Any, step_fn: Any, step_kwargs: Any, services: _Services) -> Any:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from record_checkpoints import AWKWARD_PATHS, HERE, STEPS, batch, build, typed_values
+from record_checkpoints import AWKWARD_PATHS, HERE, PARTITIONED, STEPS, batch, build, counted, typed_values
 
 import graphopt as tf
 from graphopt.graph.crc32c import crc32c, masked
+from graphopt.train.checkpoints.slices import key_of_part, places
+from graphopt.train.checkpoints.tensorflow_format import TensorFlowCheckpoint
 
 
 @pytest.fixture(autouse=True)
@@ -80,14 +82,88 @@ def test_the_state_file_of_tensorflow_is_read_and_written_alike(tmp_path: Path) 
     assert (tmp_path / "state").read_text() == (HERE / "state").read_text(encoding="utf-8").replace("ö", r"\303\266")
 
 
+@pytest.mark.parametrize(("name", "shape"), [entry[:2] for entry in PARTITIONED])
+def test_the_parts_of_a_partitioned_variable_are_put_together(name: str, shape: list[int]) -> None:
+    value = tf.train.load_variable(HERE / "parts", name)
+    assert value.dtype == np.float32 and np.array_equal(value, counted(shape))
+    variable = tf.get_variable(name, shape)
+    with tf.Session() as session:
+        tf.train.Saver().restore(session, HERE / "parts")
+        assert np.array_equal(session.run(variable), counted(shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("brain", np.float32([1.5, -2.0])),
+        ("complex", np.complex64([1.0 + 2.0j])),
+        ("quantized", np.int8([3, -4])),
+    ],
+)
+def test_types_that_graphopt_has_not_are_read_as_numpy_has_them(name: str, expected: Any) -> None:
+    value = tf.train.load_variable(HERE / "parts", name)
+    assert value.dtype == expected.dtype and np.array_equal(value, expected)
+
+
+def test_what_was_written_by_objects_is_restored_by_the_names_of_variables() -> None:
+    expected = json.loads((HERE / "expected_objects.json").read_text())
+    w, b = tf.get_variable("w", [2]), tf.get_variable("layer/b", [])
+    tf.train.AdamOptimizer(0.1).minimize(tf.reduce_sum(tf.square(w)) * b)
+    extra = tf.get_variable("extra", initializer=0.0)
+    known = [variable for variable in tf.global_variables() if variable is not extra]
+    with tf.Session() as session:
+        tf.train.Saver(known).restore(session, HERE / "objects")
+        assert {variable.op.name: session.run(variable).tolist() for variable in known} == expected
+        with pytest.raises(tf.errors.NotFoundError, match=r"Key extra not found in checkpoint .*objects\.index"):
+            tf.train.Saver().restore(session, HERE / "objects")
+
+
+def test_a_graph_of_objects_that_is_none_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = tf.get_variable("w", [2])
+    monkeypatch.setattr(TensorFlowCheckpoint, "read", lambda self, name: b"\x0a\x05\x12")
+    with tf.Session() as session, pytest.raises(tf.errors.DataLossError, match=r"objects\.index is damaged at tensor '_CHECKPOINTABLE_OBJ"):
+        tf.train.Saver([w]).restore(session, HERE / "objects")
+
+
+@pytest.mark.parametrize("harm", ["part", "place", "missing"])
+def test_parts_that_do_not_fit_are_damage(monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
+    reader = tf.train.load_checkpoint(HERE / "parts")
+    archive: Any = reader._archive
+    entry, part = archive._entries["table"], archive._parts[key_of_part("table", [(0, 4), (0, 3)])]
+    if harm == "part":
+        archive._parts.clear()
+    elif harm == "place":
+        monkeypatch.setattr(entry, "shape", (9, 3))
+    else:
+        entry.slices.pop(0)
+    assert part.shape == (4, 3)
+    match = "its parts don't fill it" if harm == "missing" else "its parts can't be put together"
+    with pytest.raises(tf.errors.DataLossError, match=f"parts.index is damaged at tensor 'table': {match}"):
+        reader.get_tensor("table")
+
+
+@pytest.mark.parametrize(
+    ("part", "hexadecimal"),
+    [([(0, 4)], "8084"), ([(63, -1)], "bf7f"), ([(64, 8191)], "c040dfff"), ([(8192, 1 << 40)], "e02000fd0000000000")],
+)
+def test_keys_of_parts(part: list[tuple[int, int]], hexadecimal: str) -> None:
+    key = key_of_part("w\0", part)
+    assert key.hex() == "00" + b"w\0\xff\0\1".hex() + "0101" + hexadecimal
+
+
+def test_a_part_beyond_its_tensor() -> None:
+    with pytest.raises(ValueError, match=r"a part ends beyond the shape \[4\]"):
+        places([(2, 3)], [4])
+
+
 def test_what_is_not_read_says_so() -> None:
     reader = tf.train.load_checkpoint(HERE / "parts")
     assert reader.get_tensor("whole").tolist() == [1.0, 2.0]
     assert b"brain (DT_?) [2]" in reader.debug_string()
-    with pytest.raises(TypeError, match=r"'brain' of .*parts\.index has an element type that graphopt has not \(number 14\)"):
-        reader.get_tensor("brain")
-    with pytest.raises(NotImplementedError, match=r"'table' of .*parts\.index is a partitioned variable"):
-        reader.get_tensor("table")
+    archive: Any = reader._archive
+    archive._entries["whole"].dtype = 21
+    with pytest.raises(TypeError, match=r"'whole' of .*parts\.index has an element type that NumPy has not \(number 21\)"):
+        reader.get_tensor("whole")
     with pytest.raises(NotImplementedError, match=r"first_format is a checkpoint of TensorFlow's format V1, which graphopt does not read"):
         tf.train.load_checkpoint(HERE / "first_format")
 

@@ -25,6 +25,8 @@ SUFFIX = ".npz"
 FORMAT = "graphopt checkpoint"
 VERSION = 1
 MANIFEST = "graphopt.json"
+# What the manifest may have besides, and what stands in it by name.
+_TABLES: dict[str, Any] = {"counters": int, "seeds": int, "settings": float | int, "code": float | int, "formulas": dict}
 _FOLDER = "variables/"
 _CHUNK = 1 << 22
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -155,7 +157,11 @@ class Archive:
             version = manifest["version"]
             if manifest["format"] != FORMAT or not isinstance(version, int):
                 raise ValueError(manifest["format"])  # message from: caught below
-        except _READING_ERRORS as error:
+            for name in manifest.keys() & _TABLES.keys():
+                for value in manifest[name].values():
+                    if not isinstance(value, _TABLES[name]):
+                        raise ValueError(name)  # message from: caught below
+        except (*_READING_ERRORS, AttributeError) as error:
             raise damaged(self.path, f"member {MANIFEST!r}", f"it is no manifest of a checkpoint ({error})") from error
         if version > VERSION:
             rule = f"{self.path} was written by a newer graphopt: its format is version {version}, and this one reads up to {VERSION}."

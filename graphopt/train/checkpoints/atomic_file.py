@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BUFFER = 1 << 20
+_LONGEST = 180
 _COUNT = itertools.count()
 _UNSAFE = re.compile(r"[^A-Za-z0-9]")
 
@@ -29,7 +30,9 @@ def write_atomically(path: str, write: Callable[[BinaryIO], None]) -> None:
     Raises:
       OSError: when it can't be written; a file of that name from before is as it was.
     """
-    part = f"{path}.{_host()}-{os.getpid()}-{next(_COUNT)}.part"
+    folder, name = os.path.split(path)
+    # Cut short where it would be longer than a name may be; who and which one stand in the ending.
+    part = os.path.join(folder, f"{os.fsdecode(os.fsencode(name)[:_LONGEST])}.{_host()}-{os.getpid()}-{next(_COUNT)}.part")
     try:
         # Not one that is there: a name that somebody made point elsewhere is not followed.
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb", buffering=_BUFFER) as file:

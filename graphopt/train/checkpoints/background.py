@@ -7,6 +7,8 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from graphopt.runtime.interrupts import DeferredInterrupt
+
 
 class BackgroundWriter:
     """Does one piece of work at a time in a thread of its own.
@@ -45,8 +47,10 @@ class BackgroundWriter:
         self.wait()
         # Not a daemon: the interpreter waits for it at its end.
         thread = threading.Thread(target=self._work.run, args=(work,), name="graphopt checkpoint writer")
-        thread.start()
-        self._work.thread = thread
+        # Ctrl-C must not come between the two: nobody would wait for the thread.
+        with DeferredInterrupt():
+            thread.start()
+            self._work.thread = thread
 
     def wait(self) -> None:
         """Wait until nothing is under way; raise what went wrong."""

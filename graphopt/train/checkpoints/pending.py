@@ -17,11 +17,14 @@ class PendingWrite:
     The thread that does it enters the object as a ``with`` block; in there nothing of this module waits.
 
     Args:
-      folder: the real path of the folder.
+      folder: the folder; an empty text for the working directory.
+
+    Attributes:
+      folder: its real path.
     """
 
     def __init__(self, folder: str) -> None:
-        self.folder = folder
+        self.folder = real_folder(folder)
         self._done = threading.Event()
 
     def __enter__(self) -> PendingWrite:
@@ -32,8 +35,22 @@ class PendingWrite:
         _own.depth = max(0, _depth() - 1)  # a fork inside begins at 0
         self.end()
 
+    def begin(self) -> None:
+        """Announce it, as soon as no other is under way in the folder.
+
+        The caller sees to it that it ends, also where this is interrupted.
+        """
+        while True:
+            with _registry.lock:
+                others = _others(self.folder)
+                if not others:
+                    _registry.writes[self.folder].append(self)
+                    return
+            for other in others:
+                other.wait()
+
     def end(self) -> None:
-        """Let the others go on; the second time does nothing."""
+        """Let the others go on; the second time, or where it was not begun, does nothing."""
         with _registry.lock:
             if self in _registry.writes[self.folder]:
                 _registry.writes[self.folder].remove(self)
@@ -75,24 +92,6 @@ if hasattr(os, "register_at_fork"):
 def real_folder(folder: str) -> str:
     """Return the one path of a folder, the working directory for an empty text."""
     return os.path.realpath(folder or ".")
-
-
-def begin_write(folder: str) -> PendingWrite:
-    """Announce a write to a folder as soon as no other is under way there; the caller sees to it that it ends.
-
-    Args:
-      folder: the folder; an empty text for the working directory.
-    """
-    path = real_folder(folder)
-    while True:
-        with _registry.lock:
-            others = _others(path)
-            if not others:
-                write = PendingWrite(path)
-                _registry.writes[path].append(write)
-                return write
-        for other in others:
-            other.wait()
 
 
 def wait_for_writes(folder: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from graphopt.dtypes import DType
@@ -46,6 +47,15 @@ class CheckpointReader:
         """Element type and shape by name; the type is None for those that graphopt has not."""
         return dict(self._archive.variables)
 
+    def keys(self, names: Iterable[str]) -> dict[str, str]:
+        """Return under which keys variables of these names stand: the names, or paths of objects where TensorFlow 2 wrote them by those."""
+        known = self._archive.variables
+        names = list(names)
+        if isinstance(self._archive, Archive) or all(name in known for name in names):
+            return {name: name for name in names}
+        objects = self._archive.keys_of_variables()
+        return {name: name if name in known else objects.get(name, name) for name in names}
+
     def has_tensor(self, tensor_str: str) -> bool:
         """Return whether the checkpoint has a tensor of that name."""
         return tensor_str in self._archive.variables
@@ -55,6 +65,7 @@ class CheckpointReader:
 
         Raises:
           tf.errors.NotFoundError: when there is none of that name. tf.errors.DataLossError: when its bytes are damaged.
+          TypeError: for an element type of TensorFlow's that NumPy has not; bfloat16 comes as float32.
         """
         if tensor_str not in self._archive.variables:
             raise NotFoundError(None, None, f"Key {tensor_str} not found in checkpoint {self.path}")

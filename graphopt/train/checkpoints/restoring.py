@@ -38,6 +38,8 @@ def restore_session(
       tf.errors.NotFoundError, tf.errors.InvalidArgumentError: when they don't fit. tf.errors.DataLossError: when the file is damaged.
       ValueError: for a difference, where the choice is "raise".
     """
+    keys = reader.keys(variables)
+    variables = {keys[name]: variable for name, variable in variables.items()}
     check_fit(reader, variables, reshape=reshape)
     values = {variable: _shaped(variable, reader.get_tensor(name)) for name, variable in variables.items()}
     # A part of a model is restored into a session that has random streams and settings of its own.

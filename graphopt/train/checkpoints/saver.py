@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,10 +22,10 @@ from graphopt.train.checkpoints.files import checkpoint_exists, get_checkpoint_m
 from graphopt.train.checkpoints.hyper_differences import check_choice
 from graphopt.train.checkpoints.meta_graph import export_meta_graph
 from graphopt.train.checkpoints.other_writers import OtherWriters, withdraw
-from graphopt.train.checkpoints.pending import PendingWrite, begin_write, wait_for_writes
+from graphopt.train.checkpoints.pending import PendingWrite, wait_for_writes
 from graphopt.train.checkpoints.reader import CheckpointReader
 from graphopt.train.checkpoints.restoring import restore_session
-from graphopt.train.checkpoints.retention import Retention
+from graphopt.train.checkpoints.retention import Place, Retention
 from graphopt.train.checkpoints.session_state import SessionState, check_graph, copied_state, held_state, session_of
 from graphopt.train.checkpoints.state_file import (
     generate_checkpoint_state_proto,
@@ -185,17 +186,21 @@ class Saver:
         if not os.path.isdir(folder or "."):
             raise ArgumentError(f"Parent directory of {text_of(save_path)} doesn't exist, can't save.")
         listing = (latest_filename, meta_graph_suffix) if write_state else None
-        state_file = state_path(folder, latest_filename) if write_state else None
-        pending = begin_write(folder)
+        state_file = state_path(os.path.abspath(folder), latest_filename) if write_state else None
+        # Where it is now: the program may go to another directory while a thread writes.
+        place = Place(prefix, os.path.abspath(prefix))
+        pending = PendingWrite(folder)
         try:
+            pending.begin()
             self._others.notice(self, session, text_of(save_path), prefix, state_file)
             if wait:
                 with held_state(session, variables) as state:
-                    self._write(pending, prefix, state, listing)
+                    self._write(pending, place, state, listing)
             else:
-                self._writer.start(partial(self._write, pending, prefix, copied_state(session, variables), listing))
+                self._writer.start(partial(self._write, pending, place, copied_state(session, variables), listing))
         except BaseException:
-            pending.end()
+            if not self._writer.is_writing:  # else Ctrl-C came when the thread had it already
+                pending.end()
             raise
         return prefix
 
@@ -212,37 +217,40 @@ class Saver:
             if os.path.basename(save_path) == state_name and not self._sharded:
                 raise ArgumentError(f"'latest_filename' collides with 'save_path': '{state_name}' and '{save_path}'")
             return save_path
-        step = global_step if isinstance(global_step, int | np.integer) else value_of_step(session_of(sess), global_step)
+        try:
+            step = operator.index(global_step)
+        except TypeError:
+            step = value_of_step(session_of(sess), global_step)
         return f"{save_path}-{step:08d}" if self._pad_step_number else f"{save_path}-{step}"
 
-    def _write(self, pending: PendingWrite, prefix: str, state: SessionState, listing: tuple[str | None, str] | None) -> None:
+    def _write(self, pending: PendingWrite, place: Place, state: SessionState, listing: tuple[str | None, str] | None) -> None:
         """Write the checkpoint, then what lists it, then delete what the list has no more: in this order nothing is ever missing."""
 
         def content(file: BinaryIO) -> None:
             write_archive(file, state.manifest, state.variables)
 
         with pending:
-            remove_leftovers(prefix)
+            remove_leftovers(place.absolute)
             try:
-                write_atomically(prefix + SUFFIX, content)
+                write_atomically(place.absolute + SUFFIX, content)
             except OSError as error:
-                raise system_error(error, prefix + SUFFIX, "writing") from error
+                raise system_error(error, place.given + SUFFIX, "writing") from error
             if listing is not None:
-                self._list(prefix, *listing)
+                self._list(place, *listing)
 
-    def _list(self, prefix: str, latest_filename: str | None, meta_graph_suffix: str) -> None:
+    def _list(self, place: Place, latest_filename: str | None, meta_graph_suffix: str) -> None:
         """Enter a checkpoint into the state file, and delete old ones."""
-        self._retention.add(prefix)
+        self._retention.add(place)
         # A file to be deleted stays in the list until it is, so that a process that goes on from here knows of it.
         if self._retention.dropped_paths:
-            self._write_state(prefix, [*self._retention.dropped_paths, *self._retention.paths], latest_filename)
+            self._write_state(place, [*self._retention.dropped_paths, *self._retention.paths], latest_filename)
             self._retention.delete_old(meta_graph_suffix)
-        self._write_state(prefix, self._retention.paths, latest_filename)
+        self._write_state(place, self._retention.paths, latest_filename)
 
-    def _write_state(self, prefix: str, paths: list[str], latest_filename: str | None) -> None:
-        folder = os.path.dirname(prefix)
+    def _write_state(self, place: Place, paths: list[str], latest_filename: str | None) -> None:
         make = relative_state if self._save_relative_paths else generate_checkpoint_state_proto
-        state = make(folder, prefix, paths)
+        state = make(os.path.dirname(place.given), place.given, paths)
+        folder = os.path.dirname(place.absolute)
         write_state(folder, state, latest_filename)
         self._others.wrote(state_path(folder, latest_filename), state.to_text())
 

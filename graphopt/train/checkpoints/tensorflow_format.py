@@ -5,6 +5,7 @@ Source: tensorflow/core/util/tensor_bundle and tensorflow/core/protobuf/tensor_b
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass, field
@@ -17,10 +18,15 @@ from graphopt.dtypes import DType
 from graphopt.errors import ArgumentTypeError, DataLossError, UnsupportedError
 from graphopt.graph.crc32c import crc32c, masked
 from graphopt.train.checkpoints.damage import damaged, system_error
+from graphopt.train.checkpoints.object_graph import OBJECT_GRAPH, keys_of_variables
+from graphopt.train.checkpoints.slices import extents, key_of_part, places
 from graphopt.train.checkpoints.sorted_table import FOOTER_SIZE, fields, is_table, read_table, varint
 
 INDEX = ".index"
 _LITTLE_ENDIAN = 0
+_BFLOAT16 = 14
+# The numbers of element types that graphopt has not and NumPy has, or has the bytes of (quantized numbers, halves of float32).
+_OTHERS = {8: "c8", 18: "c16", 11: "i1", 12: "u1", 13: "i4", 15: "i2", 16: "u2", _BFLOAT16: "u2"}
 
 
 @dataclass
@@ -57,7 +63,8 @@ class TensorFlowCheckpoint:
         try:
             self._shards = self._read_header(table.pop(b"", b""))
             # Keys that begin with a zero byte are parts of partitioned variables.
-            self._entries = {key.decode(): _entry(value) for key, value in table.items() if not key.startswith(b"\0")}
+            self._parts = {key: _entry(value) for key, value in table.items() if key.startswith(b"\0")}
+            self._entries = {key.decode(): _entry(value) for key, value in table.items() if key not in self._parts}
         except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
             raise damaged(self.path, "its entries", str(error)) from error
         self.manifest: dict[str, Any] = {}
@@ -79,26 +86,58 @@ class TensorFlowCheckpoint:
         return int(values.get(1, 1))
 
     def read(self, name: str) -> Any:
-        """Return a tensor's value: an array, or a NumPy scalar for rank 0.
+        """Return a tensor's value: an array, or a NumPy scalar for rank 0. Parts of a partitioned variable are put together.
+
+        Of types that graphopt has not, complex numbers are read as they are, bfloat16 as float32, and quantized numbers as integers.
 
         Raises:
-          tf.errors.DataLossError: when its bytes are damaged. NotImplementedError: for a partitioned variable.
-          TypeError: for an element type that graphopt has not.
+          tf.errors.DataLossError: when its bytes are damaged. TypeError: for an element type that NumPy has not.
         """
-        entry, dtype = self._entries[name], self.variables[name][0]
-        if dtype is None:
-            raise ArgumentTypeError(f"Tensor {name!r} of {self.path} has an element type that graphopt has not (number {entry.dtype}).")
-        if entry.slices:
-            raise UnsupportedError(f"Tensor {name!r} of {self.path} is a partitioned variable, whose parts graphopt does not put together.")
+        entry = self._entries[name]
+        if not entry.slices:
+            return self._whole(name, entry)
+        try:
+            parts = [extents(message) for message in entry.slices]
+            found = [(places(part, entry.shape), self._whole(name, self._parts[key_of_part(name, part)])) for part in parts]
+            whole = np.empty(entry.shape, found[0][1].dtype)
+            filled = np.zeros(entry.shape, bool)
+            for place, array in found:
+                whole[place], filled[place] = array.reshape(whole[place].shape), True
+        except (KeyError, ValueError, IndexError, struct.error) as error:
+            raise damaged(self.path, f"tensor {name!r}", f"its parts can't be put together ({error!r})") from error
+        if not filled.all():
+            raise damaged(self.path, f"tensor {name!r}", "its parts don't fill it")
+        return whole
+
+    def _whole(self, name: str, entry: _Entry) -> Any:
+        """Return the value that stands in one place: a tensor, or a part of one."""
         content = self._bytes(name, entry)
-        if dtype is dtypes.string:
+        if entry.dtype == dtypes.string.as_datatype_enum:
             return self._strings(name, entry, content)
         if masked(crc32c(content)) != entry.crc:
             raise damaged(self._data_file(entry), f"tensor {name!r}", "its checksum is wrong")
-        if len(content) != dtype.np.itemsize * int(np.prod(entry.shape, dtype=np.int64)):
+        stored = self._stored_as(name, entry)
+        if len(content) != stored.itemsize * math.prod(entry.shape):
             raise damaged(self.path, f"tensor {name!r}", f"{len(content)} bytes are not those of shape {list(entry.shape)}")
-        array = np.frombuffer(content, dtype.np.newbyteorder("<")).astype(dtype.np).reshape(entry.shape)
+        array = np.frombuffer(content, stored.newbyteorder("<")).astype(stored).reshape(entry.shape)
+        if entry.dtype == _BFLOAT16:
+            array = (array.astype(np.uint32) << 16).view(np.float32)
         return array if entry.shape else array[()]
+
+    def _stored_as(self, name: str, entry: _Entry) -> np.dtype[Any]:
+        dtype = _dtype_of(entry)
+        if dtype is None and entry.dtype not in _OTHERS:
+            raise ArgumentTypeError(f"Tensor {name!r} of {self.path} has an element type that NumPy has not (number {entry.dtype}).")
+        return np.dtype(_OTHERS[entry.dtype]) if dtype is None else dtype.np
+
+    def keys_of_variables(self) -> dict[str, str]:
+        """Return the keys by the names of variables, where the checkpoint was written by objects; an empty dict for others."""
+        if OBJECT_GRAPH not in self._entries:
+            return {}
+        try:
+            return keys_of_variables(self.read(OBJECT_GRAPH))
+        except (IndexError, struct.error, UnicodeDecodeError) as error:
+            raise damaged(self.path, f"tensor {OBJECT_GRAPH!r}", str(error)) from error
 
     def _data_file(self, entry: _Entry) -> str:
         return f"{self._prefix}.data-{entry.shard:05d}-of-{self._shards:05d}"

@@ -130,7 +130,7 @@ class CheckpointSaverHook(SessionRunHook):
         step, time = self._timer.next_trigger()
         return Rest(step=step, time=time, sees_last_run=True)
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Do nothing: it counts no runs."""
 
     def end(self, session: Any) -> None:

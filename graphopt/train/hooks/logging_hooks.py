@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from graphopt.errors import ArgumentError
-from graphopt.graph.graph import get_default_graph
+from graphopt.graph.graph import Graph, get_default_graph
 from graphopt.ops.summary_proto import Summary, SummaryValue
 from graphopt.train.hooks.protocol import Rest, SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from graphopt.train.hooks.step import required_step
@@ -24,16 +25,17 @@ class LoggingTensorHook(SessionRunHook):
     """Logs the values of tensors: at the first run, then every so many runs or seconds, or only at the end.
 
     Args:
-      tensors: a dict from tags to tensors or their names, or a list of tensors or names.
+      tensors: a dict from tags to tensors or their names, or a list of tensors or names. The name of an operation stands for its result.
       every_n_iter: how many runs lie between two logs, counted by the hook itself. every_n_secs: how many seconds.
       at_end: log at the end of training as well; without a cadence only then.
       formatter: a function from a dict of values by tag to the text.
 
     Raises:
-      ValueError: unless there is one cadence, or none with `at_end`; when `every_n_iter` is not above 0.
+      ValueError: unless there is one cadence, or none with `at_end`; when `every_n_iter` is not above 0; from `begin`, for the name of an
+        operation with several results. KeyError: from `begin`, for a name that there is not.
 
     Example:
-      >>> hook = tf.train.LoggingTensorHook({"loss": "loss:0"}, every_n_iter=100)
+      >>> hook = tf.train.LoggingTensorHook({"loss": "loss"}, every_n_iter=100)
       >>> loss = tf.constant(0.5, name="loss")
       >>> with tf.train.MonitoredSession(hooks=[hook]) as session:
       ...     print(session.run(loss))
@@ -67,7 +69,7 @@ class LoggingTensorHook(SessionRunHook):
         self._iteration = 0
         self._is_due = False
         graph = get_default_graph()
-        self._tensors = {tag: graph.as_graph_element(item) for tag, item in self._given.items()}
+        self._tensors = {tag: _tensor_of(graph, item) for tag, item in self._given.items()}
         self._request = SessionRunArgs(self._tensors)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs | None:
@@ -89,7 +91,7 @@ class LoggingTensorHook(SessionRunHook):
         runs = iteration - self._iteration
         return Rest(runs=runs, time=time) if runs > 0 else None
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Count the runs that passed meanwhile."""
         self._iteration += runs
 
@@ -103,12 +105,24 @@ class LoggingTensorHook(SessionRunHook):
         if self._formatter is not None:
             _LOG.info("%s", self._formatter(values))
             return
+        if not _LOG.isEnabledFor(logging.INFO):
+            return
         with np.printoptions(suppress=True):
             text = ", ".join(f"{_shown_tag(tag)} = {values[tag]!s}" for tag in self._tag_order)
         if elapsed is None:
             _LOG.info("%s", text)
         else:
             _LOG.info("%s (%.3f sec)", text, elapsed)
+
+
+def _tensor_of(graph: Graph, item: Any) -> Any:
+    """Return what an item names: a name without a number is that of an operation, and stands for its only result."""
+    if not isinstance(item, str) or ":" in item:
+        return graph.as_graph_element(item)
+    tensor = graph.as_graph_element(f"{item}:0")
+    if len(tensor.op.outputs) > 1:
+        raise ArgumentError(f"Name {item} is ambiguous, as this Operation has multiple outputs (at least 2).")
+    return tensor
 
 
 def _shown_tag(tag: Any) -> str:
@@ -163,14 +177,15 @@ class StepCounterHook(SessionRunHook):
         self._last_step = step
 
     def rest(self) -> Rest | None:
-        """Return when the next measurement is due, or a look whether the global step stands still."""
+        """Return when the next measurement is due, or a warning that the global step stands still."""
+        if self._last_step is None:
+            return None
         step, time = self._timer.next_trigger()
-        return None if self._last_step is None else Rest(step=step, runs=_STILL_RUNS, time=time, sees_last_run=True)
+        return Rest(step=step, time=time, standstill=math.inf if self._has_warned else _STILL_RUNS, sees_last_run=True)
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Count the runs before this one in which the global step stood still."""
-        if step == self._last_step:
-            self._still += runs - 1
+        self._last_step, self._still = step, standstill
 
     def _notice_standstill(self, step: Any) -> None:
         """Warn, once, when many runs in a row have not counted a step."""

@@ -91,7 +91,7 @@ class ProfilerHook(SessionRunHook):
         step, time = self._timer.next_trigger()
         return Rest(step=step - 1, time=time) if self._next_step is not None and step > self._next_step else None
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Go on from the step that was reached meanwhile."""
         self._next_step = step + 1
 

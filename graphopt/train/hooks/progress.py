@@ -75,7 +75,7 @@ class ProgressBarHook(SessionRunHook):
         """Return when the bar is to be drawn next; never where there is none."""
         return Rest() if self._bar.disable else Rest(time=time.time() + self._next_time - time.monotonic())
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Do nothing: it counts no runs."""
 
     def end(self, session: Any) -> None:

@@ -65,7 +65,7 @@ class StopAtStepHook(SessionRunHook):
         """Return when it has to look again: at the last step."""
         return None if self._last_step is None else Rest(step=self._last_step, sees_last_run=True)
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Do nothing: it counts no runs."""
 
 

@@ -89,6 +89,7 @@ class SummarySaverHook(SessionRunHook):
         self._due: list[SummaryGroup] = []
         self._choice: _Choice | None = None
         self._steady_runs = 0
+        self._steady_request = self._step_request
         self._times = None if self._most_logging is None else RunTimes(self._clock)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
@@ -99,33 +100,33 @@ class SummarySaverHook(SessionRunHook):
             self._groups = self._make_groups()
         step = self._next_step
         self._due = [group for group in self._groups if step is None or group.timer.should_trigger_for_step(step)]
-        self._choice = choice = self._choose() if self._due else None
-        times = self._times
-        if times is not None and (choice is not None or times.measures_plain_run):
-            times.begin()
+        fetches = run_context.original_args.fetches
+        self._choice = choice = self._choose(fetches) if self._due else None
+        self._is_measured = self._times is not None and self._times.begin(fetches, choice is not None)
         return self._step_request if choice is None else choice.request
 
-    def _choose(self) -> _Choice | None:
-        """Return what is written of the groups that are due; None when nothing is."""
+    def _choose(self, fetches: Any) -> _Choice | None:
+        """Return what is written of the groups that are due in a run of the caller's fetches; None when nothing is."""
         groups = tuple([group for group in self._due if group.may_write()])
         if not groups:
             return None
         choice = self._choices.get(groups)
         if choice is None:
             choice = self._choices[groups] = _Choice(self._step, groups)
-        if self._times is not None and not self._times.knows_plain_runs and not choice.payer.is_in_grace:
+        if self._times is not None and not choice.payer.is_in_grace and not self._times.knows_plain_run(fetches):
             return None  # every run had summaries so far: one without tells what they cost
         return choice
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Write them."""
-        if self._steady_runs and self._write_steadily(run_values.results):
+        if self._steady_runs:
+            self._write_steadily(run_values.results)
             return
         choice, times, extra = self._choice, self._times, 0.0
-        if times is not None:
+        if times is not None and self._is_measured:
             if choice is not None:
                 extra = times.end_with_summaries()
-            elif times.measures_plain_run:
+            else:
                 times.end_plain()
         step, *values = run_values.results if choice is not None else (run_values.results,)
         if self._summary_writer is None:
@@ -137,7 +138,8 @@ class SummarySaverHook(SessionRunHook):
         if choice is not None and values:
             choice.write(self._summary_writer, values, int(step), extra)
             self._steady_runs = self._count_steady_runs(choice, step)
-            self._steady_request, self._steady_sources = choice.request, choice.sources
+            self._steady_request, self._steady_sources, self._steady_groups = choice.request, choice.sources, choice.groups
+            self._steady_written = 0
         self._next_step = step + 1
 
     def _begin_at(self, step: Any) -> None:
@@ -151,41 +153,38 @@ class SummarySaverHook(SessionRunHook):
 
     def _count_steady_runs(self, choice: _Choice, step: Any) -> int:
         """Return how many runs from now on write the same summaries for so little that nothing is decided or measured meanwhile."""
-        if not all([group.is_steady() for group in choice.groups]):
+        # A rare summary is no steady one, though it may be due in the very next step: after a run of many, or the first one of a session.
+        if not all([group.timer.triggers_at_each_step and group.is_steady() for group in choice.groups]):
             return 0
-        triggers = [group.timer.next_trigger()[0] for group in choice.groups]
         others = [min(group.timer.next_trigger()) for group in self._groups or () if group not in choice.groups]
-        if max(triggers) > step + 1 or -math.inf in others:
-            return 0
-        count = int(min(_MOST_STEADY_RUNS, *[other - step - 1 for other in others])) if others else _MOST_STEADY_RUNS
-        for group in choice.groups:
-            if group.budget is not None:
-                group.budget.count(count)
-        return count
+        # One that a run of many steps has gone past is due at once.
+        return int(max(min([_MOST_STEADY_RUNS, *[other - step - 1 for other in others]]), 0))
 
-    def _write_steadily(self, results: list[Any]) -> bool:
-        """Write the summaries of a run that is one step further than the last one; return False for any other run."""
-        step = results[0]
-        if step != self._next_step:
-            self._steady_runs = 0
-            return False
-        self._steady_sources.write(self._summary_writer, results[1:], int(step))
+    def _write_steadily(self, results: list[Any]) -> None:
+        """Write the summaries of a run of which nothing is measured. One that is not a step further than the last ends that."""
+        step, *values = results
+        is_next = step == self._next_step
+        if step < self._next_step - 1:
+            self._begin_at(step)
+        self._steady_sources.write(self._summary_writer, values, int(step))
         self._next_step = step + 1
-        self._steady_runs -= 1
+        self._steady_written += 1
+        self._steady_runs = self._steady_runs - 1 if is_next else 0
         if not self._steady_runs:
-            for group in self._due:
+            for group in self._steady_groups:
                 group.timer.update_last_triggered_step(step)
-        return True
+                if group.budget is not None:
+                    group.budget.count(self._steady_written)
 
     def rest(self) -> Rest | None:
         """Return when summaries are due next: in the run that would bring the step. One run without them is measured before."""
-        if self._due or self._groups is None or (self._times is not None and self._times.measures_plain_run):
+        if self._due or self._groups is None or (self._times is not None and self._times.awaits_plain_run):
             return None
         triggers = [group.timer.next_trigger() for group in self._groups]
         step = min([step for step, _ in triggers], default=math.inf)
         return Rest(step=step - 1, time=min([time for _, time in triggers], default=math.inf)) if step > self._next_step else None
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         """Go on from the step that was reached meanwhile."""
         if step < self._next_step - 1:
             self._begin_at(step)

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphopt.errors import ArgumentError
 from graphopt.graph.summary_cadence import Cadence, LoggingBudget, tag_of
+from graphopt.runtime.fetching import fetch_key
 from graphopt.train.hooks.timer import SecondOrStepTimer
 
 # Nothing is thinned out before so many writes and seconds: a short run is recorded as it was asked for.
@@ -15,6 +16,9 @@ _GRACE_WRITES = 10
 _GRACE_SECONDS = 30.0
 # How much a new measurement of a run without summaries counts against those before.
 _NEW = 0.25
+# Of so many different fetches the time is kept.
+_MOST_KINDS = 100
+_ANY = object()
 
 
 class MultiplesTimer:
@@ -45,6 +49,11 @@ class MultiplesTimer:
     def next_trigger(self) -> tuple[float, float]:
         """Return at which step and at which time it triggers next; the time is never."""
         return -math.inf if self._last is None else (self._last // self._every_steps + 1) * self._every_steps, math.inf
+
+    @property
+    def triggers_at_each_step(self) -> bool:
+        """Whether it triggers again whenever a step was made."""
+        return self._every_steps == 1
 
     def update_last_triggered_step(self, step: Any) -> None:
         """Note that it triggered at `step`, or that training went back to it."""
@@ -92,38 +101,51 @@ class SummaryGroup:
 class RunTimes:
     """What runs with summaries take longer than those without: of these only the one after each write is measured, the others run freely.
 
+    A run is compared with one that fetches the same: an evaluation may be much quicker than a step.
+
     Args:
       clock: gives the time in seconds.
-
-    Attributes:
-      measures_plain_run: whether the next run is measured if it has no summaries.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._began = 0.0
-        self._plain: float | None = None
-        self.measures_plain_run = True
+        self._fetches: Any = None
+        self._plain: dict[Any, float] = {}
+        self._awaited: Any = _ANY
 
     @property
-    def knows_plain_runs(self) -> bool:
-        """Whether there was a run without summaries yet."""
-        return self._plain is not None
+    def awaits_plain_run(self) -> bool:
+        """Whether a run without summaries is to be measured."""
+        return self._awaited is not None
 
-    def begin(self) -> None:
-        """Note that a run begins."""
+    def knows_plain_run(self, fetches: Any) -> bool:
+        """Return whether there was a run of these fetches without summaries yet."""
+        return fetch_key(fetches) in self._plain
+
+    def begin(self, fetches: Any, has_summaries: bool) -> bool:
+        """Note that a run begins; return whether it is measured."""
+        if not has_summaries and self._awaited is None:
+            return False
+        self._fetches = fetch_key(fetches)
         self._began = self._clock()
+        return has_summaries or self._fetches not in self._plain or self._awaited == self._fetches
 
     def end_plain(self) -> None:
-        """Note that a run without summaries has ended."""
+        """Note that a measured run without summaries has ended."""
         seconds = self._clock() - self._began
-        self._plain = seconds if self._plain is None else self._plain + _NEW * (seconds - self._plain)
-        self.measures_plain_run = False
+        known = self._plain.get(self._fetches)
+        if known is None and len(self._plain) >= _MOST_KINDS:
+            self._plain.clear()
+        self._plain[self._fetches] = seconds if known is None else known + _NEW * (seconds - known)
+        if self._awaited is _ANY or self._awaited == self._fetches:
+            self._awaited = None
 
     def end_with_summaries(self) -> float:
         """Return how many seconds longer than a plain run the one took that ends now; 0 when that is not known."""
-        self.measures_plain_run = True
-        return 0.0 if self._plain is None else self._clock() - self._began - self._plain
+        self._awaited = self._fetches
+        plain = self._plain.get(self._fetches)
+        return 0.0 if plain is None else self._clock() - self._began - plain
 
 
 def timer_of(save_steps: int | None, save_secs: float | None, cadence: Any) -> SecondOrStepTimer | None:

@@ -79,6 +79,11 @@ class SecondOrStepTimer:
             return math.inf, math.inf
         return math.inf, self._last_triggered_time + self._every_secs
 
+    @property
+    def triggers_at_each_step(self) -> bool:
+        """Whether it triggers again whenever a step was made."""
+        return self._every_steps is not None and self._every_steps <= 1
+
     def last_triggered_step(self) -> Any:
         """Return the step at which it triggered last, or None."""
         return self._last_triggered_step

@@ -29,6 +29,8 @@ class HookedSession:
 
     def __init__(self, session: Session, hooks: Sequence[SessionRunHook]) -> None:
         self._session = session
+        # What somebody puts around a session, or makes of it, has a `run` of its own.
+        self._is_plain = getattr(type(session), "run", None) is Session.run and "run" not in session.__dict__
         self._hooks = tuple(hooks)
         self._callers = Callers(hooks)
         self._step = _step_of(session.graph) if self._callers.may_rest else None
@@ -43,6 +45,10 @@ class HookedSession:
     def session(self) -> Session:
         """The session without hooks."""
         return self._session
+
+    def wake_hooks(self) -> None:
+        """Tell all hooks that rest what has passed without them: no run with these hooks comes any more."""
+        self._callers.wake_all()
 
     def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
         """Run with hooks; the arguments are those of `Session.run`.
@@ -131,10 +137,10 @@ class HookedSession:
         """Run the session; what was asked for before in the very same way is found without being taken apart."""
         if not feeds:
             feeds = {}
-        elif type(feeds) is not dict:
+        if type(feeds) is not dict or not self._is_plain:
             results: list[Any] = self._session.run(wanted, feeds)
             return results
-        key = (*[id(each) if id(each) in self._constants else fetch_key(each) for each in wanted], *map(id, feeds))
+        key = self._key(wanted, feeds)
         known = self._signatures.get(key)
         if known is None or self._session._closed:
             return self._run_first(wanted, feeds)
@@ -154,10 +160,14 @@ class HookedSession:
             self._constants.clear()
         # Fed tensors are kept by the signature, and these here: nothing else gets their identities.
         self._constants.update({id(each): each for each in wanted if _is_constant(each)})
-        key = (*[id(each) if id(each) in self._constants else fetch_key(each) for each in wanted], *map(id, feeds))
-        self._signatures[key] = signature
+        self._signatures[self._key(wanted, feeds)] = signature
         results = signature.run(list(feeds.values()))
         return results
+
+    def _key(self, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> Any:
+        """Return what a run is found again by; the number of fetches tells them from what is fed."""
+        asked = [id(each) if id(each) in self._constants else fetch_key(each) for each in wanted]
+        return (len(asked), self._session._graph.late_edges, *asked, *map(id, feeds))
 
     def _tell(self, context: SessionRunContext, results: list[Any], places: Mapping[int, int], extra: tuple[Any, Any]) -> None:
         """Give each hook the values it asked for."""

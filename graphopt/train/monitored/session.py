@@ -174,6 +174,7 @@ class _MonitoredSession:
             raise GraphStateError("Session is already closed.")
         try:
             if clean and self._hooked is not None:
+                self._hooked.wake_hooks()
                 for hook in self._hooks:
                     hook.end(self._hooked.session)
         finally:
@@ -248,7 +249,11 @@ class _MonitoredSession:
             raise error
         _LOG.info("An error was raised. The current session is closed and a new one is made. Error: %s", error)
         try:
-            self._end_session()
+            try:
+                if self._hooked is not None:
+                    self._hooked.wake_hooks()
+            finally:
+                self._end_session()
         except _INTERRUPTIONS:
             _LOG.info("The session could not be closed in order.")
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import graphopt as tf
+from graphopt.train.checkpoints.archive import Archive, write_archive
 
 STEPS = (1, 2, 3)
 
@@ -214,3 +215,32 @@ def test_a_disk_that_is_full_at_the_state_file(folder: Path, session: Any, w: An
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (deep / "checkpoint").read_bytes() == listed and (deep / "m-12.npz").exists()
     assert tf.train.latest_checkpoint(deep) == str(deep / "m-11")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"settings": 5}, {"counters": {"noise": "x"}}, {"formulas": {"rate": 1}}, {"seeds": None}, {"code": [1]}]
+)
+def test_a_manifest_of_another_form_is_no_checkpoint(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    path = tmp_path / "m.npz"
+    with path.open("wb") as file:
+        write_archive(file, {"counters": {}, **wrong}, {})
+    with pytest.raises(tf.errors.DataLossError, match=r"m\.npz is damaged at member 'graphopt\.json': it is no manifest of a checkpoint"):
+        Archive(str(path))
+
+
+@pytest.mark.parametrize("kept", [(), ("settings",), ("counters", "seeds"), ("graph", "step", "counters", "seeds", "settings", "code")])
+def test_a_checkpoint_of_before_some_of_its_keys_is_restored(tmp_path: Path, kept: tuple[str, ...]) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.get_variable("w", initializer=1.0)
+        train_op = tf.contrib.layers.optimize_loss(w * w, tf.train.get_or_create_global_step(), 0.1, "Adam")
+        session.run(tf.global_variables_initializer())
+        session.run(train_op)
+        saver = tf.train.Saver()
+        now = Archive(saver.save(session, tmp_path / "now") + ".npz")
+        expected = session.run(w)
+        with (tmp_path / "then.npz").open("wb") as file:
+            manifest = {name: now.manifest[name] for name in kept}
+            write_archive(file, manifest, {name: (dtype, now.read(name)) for name, (dtype, _) in now.variables.items()})
+        session.run(train_op)
+        saver.restore(session, tmp_path / "then")
+        assert session.run(w) == expected

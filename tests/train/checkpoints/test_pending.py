@@ -147,7 +147,8 @@ def test_a_write_that_can_not_begin_keeps_nobody_waiting(tmp_path: Path, session
 
 
 def test_a_forked_process_does_not_wait_for_its_parents_writes(tmp_path: Path) -> None:
-    write = pending.begin_write(str(tmp_path))
+    write = pending.PendingWrite(str(tmp_path))
+    write.begin()
     before = pending._registry
     kept = (before.lock, before.writes)
     try:

@@ -354,3 +354,24 @@ def test_the_base_class_does_nothing() -> None:
     assert hook.on_error(context, ValueError(), protocol.SessionRunArgs(None)) is None
     listener = tf.train.CheckpointSaverListener()
     assert listener.after_save(None, 1) is None
+
+
+# --- names ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_name_of_an_operation_stands_for_its_result(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "graphopt")
+    tf.constant(2.5, name="loss")
+    with tf.train.MonitoredSession(hooks=[tf.train.LoggingTensorHook({"l": "loss", "m": "loss:0"}, every_n_iter=1)]) as session:
+        session.run("loss:0")
+    assert "l = 2.5, m = 2.5" in caplog.text
+
+
+def test_names_that_stand_for_no_tensor() -> None:
+    tf.unstack(tf.constant([1.0, 2.0]), name="parts")
+    tf.no_op(name="nothing")
+    with pytest.raises(ValueError, match="Name parts is ambiguous, as this Operation has multiple outputs"):
+        tf.train.MonitoredSession(hooks=[tf.train.LoggingTensorHook(["parts"], every_n_iter=1)])
+    for name in ("nothing", "unknown"):
+        with pytest.raises(KeyError, match=f"The name '{name}:0' refers to a Tensor which does not exist"):
+            tf.train.MonitoredSession(hooks=[tf.train.LoggingTensorHook([name], every_n_iter=1)])

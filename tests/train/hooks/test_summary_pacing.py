@@ -123,6 +123,27 @@ def test_runs_that_count_several_steps_miss_no_multiple() -> None:
     assert writer.steps == {"a": [3, 9, 15, 21]}
 
 
+def test_a_session_that_begins_just_before_a_multiple() -> None:
+    count, writer = counting(), Writer()
+    start = tf.assign(tf.train.get_global_step(), 98)
+    hook = tf.train.SummarySaverHook(summary_writer=writer, summary_op=scalars("a"), cadence={"a": 100}, most_logging=None)
+    scaffold = tf.train.Scaffold(init_fn=lambda scaffold, session: session.run(start))
+    with tf.train.SingularMonitoredSession([hook], scaffold) as session:
+        for _ in range(110):
+            session.run(count)
+    assert writer.steps == {"a": [99, 100, 200]}
+
+
+def test_a_rare_summary_that_a_run_goes_past_comes_in_the_next_one() -> None:
+    step, writer = tf.train.get_or_create_global_step(), Writer()
+    one, three = tf.assign_add(step, 1), tf.assign_add(step, 3)
+    hook = tf.train.SummarySaverHook(summary_writer=writer, summary_op=scalars("a", "b"), cadence={"a": 1, "b": 10}, most_logging=None)
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+        for op in [*[one] * 8, three, *[one] * 30]:
+            session.run(op)
+    assert writer.steps == {"a": [*range(1, 9), *range(11, 42)], "b": [1, 12, 20, 30, 40]}
+
+
 def test_after_going_back_the_multiples_come_again() -> None:
     step, writer = tf.train.get_or_create_global_step(), Writer()
     count, back = counting(), tf.assign(step, 1)
@@ -197,6 +218,49 @@ def test_a_short_run_is_not_thinned_out(runs: int, seconds: float) -> None:
 
 def test_what_costs_little_is_not_thinned_out() -> None:
     assert len(written(3000, 0.1, 0.01)) == 2999  # one run without tells what they cost
+
+
+@pytest.mark.parametrize("others", [0, 1, 3], ids=["in steps of two", "between others", "between many others"])
+def test_runs_that_interrupt_the_counting_cost_nothing(others: int) -> None:
+    """Runs of another size, or that make no step, are not taken for summaries that took long."""
+    clock, writer = Clock(), Writer()
+    with tf.control_dependencies([clock.passes(1.0)]):
+        count, read = counting(by=1 if others else 2), tf.identity(tf.train.get_global_step())
+    hook = tf.train.SummarySaverHook(1, summary_writer=writer, summary_op=scalars("a"))
+    hook._clock = clock
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+        for _ in range(300):
+            for op in [count] + [read] * others:
+                session.run(op)
+    expected = [step for step in range(1 + (not others), 301 if others else 601, 1 if others else 2)]
+    # One run of each kind without tells what they cost.
+    assert len(set(expected) - set(writer.steps["a"])) <= 1
+    assert len(writer.steps["a"]) == 300 * (1 + others) - (2 if others else 1)
+
+
+def test_what_interrupts_a_rare_summary_that_was_thinned_out_puts_it_off_no_further() -> None:
+    clock = Clock()
+    writer = Writer(clock, rare=50.0, often=0.001)
+    step, by = tf.train.get_or_create_global_step(), tf.placeholder_with_default(np.int64(1), [])
+    with tf.control_dependencies([clock.passes(1.0)]):
+        count = tf.assign_add(step, by)
+    hook = tf.train.SummarySaverHook(summary_writer=writer, summary_op=scalars("rare", "often"), cadence={"rare": 10, "often": 1})
+    hook._clock = clock
+    due: list[int] = []
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+        for number in range(400):
+            reached = int(session.run(count, {by: 12 if number % 10 == 4 else 1}))
+            rare = hook._groups[1].timer
+            if rare._last == reached:
+                due.append(reached)
+    # Whenever a multiple of 10 was passed, the rare summary is due in that run or, where a run makes many steps, in the next one.
+    reached, expected, last = 0, [], -10
+    for number in range(400):
+        foreseen, reached = reached + 1, reached + (12 if number % 10 == 4 else 1)
+        if last == -10 or foreseen // 10 > last // 10:
+            last = reached
+            expected.append(reached)
+    assert due == expected
 
 
 @pytest.mark.parametrize("make", [tf.summary.scalar, tf.summary.histogram])

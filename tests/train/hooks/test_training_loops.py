@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,87 @@ def test_summaries_at_the_end_without_any(tmp_path: Path) -> None:
     training.evaluate_once(None, hooks=[training.SummaryAtEndHook(str(tmp_path))])
     tf.summary.FileWriterCache.clear()
     assert len(list(tmp_path.glob("events.*"))) == 1
+
+
+# --- what fails -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loop_that_fails_waits_for_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    op = train_op()
+    saver = tf.train.Saver()
+    wait, close = saver.wait, tf.Session.close
+    monkeypatch.setattr(saver, "wait", lambda: [wait(), done.append("waited")])
+    monkeypatch.setattr(tf.Session, "close", lambda session: [done.append("closed"), close(session)])
+
+    def fails(*arguments: Any) -> Any:
+        raise ZeroDivisionError("a bad step")
+
+    with pytest.raises(ZeroDivisionError, match="a bad step"):
+        learning.train(op, str(tmp_path), fails, saver=saver)
+    assert done[-2:] == ["waited", "closed"]
+    assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model.ckpt-0")
+    tf.summary.FileWriterCache.clear()
+
+
+def test_a_checkpoint_that_fails_does_not_hide_what_failed_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    op = train_op()
+    saver = tf.train.Saver()
+
+    def no_room() -> None:
+        raise OSError("no room")
+
+    def fails(*arguments: Any) -> Any:
+        monkeypatch.setattr(saver, "wait", no_room)
+        raise ZeroDivisionError("a bad step")
+
+    with pytest.raises(ZeroDivisionError, match="a bad step"):
+        learning.train(op, str(tmp_path), fails, saver=saver)
+    assert "What was saved or written last may be missing: no room" in caplog.text
+    tf.summary.FileWriterCache.clear()
+
+
+def test_a_loop_goes_on_after_a_lost_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "graphopt")
+    sessions: list[Any] = []
+
+    def step_fn(session: Any, train_op: Any, global_step: Any, kwargs: Any) -> Any:
+        if session not in sessions:
+            sessions.append(session)
+        step = int(session.run(global_step))
+        if step == 2 and len(sessions) == 1:
+            raise tf.errors.AbortedError(None, None, "lost")
+        return learning.train_step(session, train_op, global_step, kwargs)
+
+    loss = learning.train(train_op(), str(tmp_path), step_fn, number_of_steps=4)
+    # The second session goes on from the checkpoint of step 0.
+    assert loss == 12.5 / 64.0 and len(sessions) == 2 and "Retrying training!" in caplog.text
+    tf.summary.FileWriterCache.clear()
+
+
+def test_a_loop_writes_its_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "graphopt")
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+
+    def step_fn(session: Any, train_op: Any, global_step: Any, kwargs: Any) -> Any:
+        now[0] += 0.5
+        return learning.train_step(session, train_op, global_step, kwargs)
+
+    learning.train(train_op(), str(tmp_path), step_fn, number_of_steps=9, save_summaries_secs=2.0)
+    tf.summary.FileWriterCache.clear()
+    speed = tf.summary.read(tmp_path).scalars("global_step/sec")
+    assert (speed.steps.tolist(), speed.values.tolist()) == ([4, 8], [2.0, 2.0])
+    assert "global_step/sec: 2" in caplog.text
+
+
+def test_a_loop_says_when_it_begins_saves_and_stops(tmp_path: Path) -> None:
+    tf.summary.scalar("s", 1.0)
+    learning.train(train_op(), str(tmp_path), number_of_steps=2)
+    tf.summary.FileWriterCache.clear()
+    (file,) = tmp_path.glob("events.*")
+    logs = [event.session_log for event in tf.train.summary_iterator(str(file)) if event.WhichOneof("what") == "session_log"]
+    # As tf_slim writes them: START, CHECKPOINT of the first step, STOP.
+    assert [log.status for log in logs] == [1, 3, 2] and logs[1].checkpoint_path == str(tmp_path / "model.ckpt")

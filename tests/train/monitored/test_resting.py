@@ -29,7 +29,7 @@ class Told(tf.train.SessionRunHook):
     def rest(self) -> Rest | None:
         return self.rests.pop(0) if self.rests else None
 
-    def wake(self, step: int, runs: int) -> None:
+    def wake(self, step: int, runs: int, standstill: int) -> None:
         self.log.append((self.name, "wake", step, runs))
 
 
@@ -44,14 +44,14 @@ def test_a_rest_of_some_runs() -> None:
     log: list[Any] = []
     run([Told("a", [Rest(runs=2), None, Rest()], log)], 6)
     once = [("a", "before"), ("a", "after", None)]
-    assert log == [*once, ("a", "wake", 3, 2), *once, *once]
+    assert log == [*once, ("a", "wake", 3, 2), *once, *once, ("a", "wake", 6, 1)]
 
 
 def test_a_rest_until_a_step_sees_the_run_that_reaches_it() -> None:
     log: list[Any] = []
     run([Told("a", [Rest(step=4, sees_last_run=True)], log)], 5)
     once = [("a", "before"), ("a", "after", None)]
-    assert log == [*once, ("a", "wake", 4, 3), ("a", "after", 4), *once]
+    assert log == [*once, ("a", "wake", 3, 2), ("a", "after", 4), *once]
 
 
 def test_without_the_last_run_it_is_called_from_the_next_on() -> None:
@@ -63,7 +63,7 @@ def test_without_the_last_run_it_is_called_from_the_next_on() -> None:
 
 def test_the_order_of_the_hooks_stays() -> None:
     log: list[Any] = []
-    run([Told("a", [], log), Told("b", [Rest(step=2, sees_last_run=True)], log), Told("c", [], log)], 2)
+    run([Told("a", [], log), Told("b", [Rest(step=3, sees_last_run=True)], log), Told("c", [], log)], 3)
     assert [entry[:2] for entry in log[-6:]] == [
         ("a", "before"),
         ("c", "before"),
@@ -82,7 +82,7 @@ def test_all_are_woken_when_the_step_goes_back() -> None:
         for op in (count, count, count, back, count):
             session.run(op)
     once = [("a", "before"), ("a", "after", None)]
-    assert log == [*once, ("a", "wake", 1, 3), *once]
+    assert log == [*once, ("a", "wake", 3, 2), ("a", "wake", 1, 1), *once]
 
 
 @pytest.mark.parametrize("sees_last_run", [True, False])
@@ -95,7 +95,7 @@ def test_a_rest_until_a_time(sees_last_run: bool, monkeypatch: pytest.MonkeyPatc
         for now[0] in (100.0, 104.0, 106.0):
             session.run(op)
     once = [("a", "before"), ("a", "after", None)]
-    ending = [("a", "wake", 3, 2), ("a", "after", 3)] if sees_last_run else [("a", "wake", 2, 1), *once]
+    ending = [("a", "wake", 2, 1), ("a", "after", 3)] if sees_last_run else [("a", "wake", 2, 1), *once]
     assert log == [*once, *ending]
 
 
@@ -155,7 +155,7 @@ def test_a_hook_that_fails_when_it_is_woken_loses_nobody() -> None:
     log: list[Any] = []
 
     class Fails(Told):
-        def wake(self, step: int, runs: int) -> None:
+        def wake(self, step: int, runs: int, standstill: int) -> None:
             raise OSError("no room")
 
     op = tf.assign_add(tf.train.get_or_create_global_step(), 1)
@@ -168,8 +168,38 @@ def test_a_hook_that_fails_when_it_is_woken_loses_nobody() -> None:
     assert log == [("a", "before"), ("b", "before"), ("a", "after", None), ("b", "after", None)]
 
 
+def test_a_lost_session_wakes_all() -> None:
+    log: list[Any] = []
+
+    class Lost(tf.train.SessionRunHook):
+        left = 3
+
+        def before_run(self, run_context: Any) -> None:
+            self.left -= 1
+            if self.left == -1:
+                raise tf.errors.AbortedError(None, None, "lost")
+
+    run([Told("a", [Rest()], log), Lost()], 5)
+    once = [("a", "before"), ("a", "after", None)]
+    assert log == [*once, ("a", "wake", 3, 2), *once, *once]
+
+
+def test_steps_that_stand_still_from_the_step_they_go_back_to(caplog: pytest.LogCaptureFixture) -> None:
+    """The step was not the same all the time only because it is again what it was when the hook went to rest."""
+    step = tf.train.get_or_create_global_step()
+    count, back = tf.assign_add(step, 1), tf.assign(step, 1)
+    hook = tf.train.StepCounterHook(every_n_steps=1000)
+    with tf.train.MonitoredSession(hooks=[hook]) as session:
+        for op in [count] * 20 + [back, step, step]:
+            session.run(op)
+        assert "has not been increased" not in caplog.text
+        for _ in range(40):
+            session.run(step)
+        assert caplog.text.count("has not been increased") == 1
+
+
 def test_nothing_is_a_rest_without_end() -> None:
-    assert Rest() == (math.inf, math.inf, math.inf, False)
+    assert Rest() == (math.inf, math.inf, math.inf, math.inf, False)
 
 
 def test_a_run_that_fails_while_all_rest_is_told_and_may_be_mended() -> None:
@@ -190,3 +220,19 @@ def test_a_run_that_fails_while_all_rest_is_told_and_may_be_mended() -> None:
         assert session.should_stop()
     assert found == [1.0, 7.0, 2.0, 3.0]
     assert seen == [("InvalidArgumentError", True)]
+
+
+@pytest.mark.parametrize("cadence", [{"every_n_steps": 100}, {"every_n_steps": None, "every_n_secs": 1000.0}])
+def test_a_step_that_stands_still_is_noticed_in_time(cadence: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    step = tf.train.get_or_create_global_step()
+    count, look = tf.assign_add(step, 1), tf.identity(step)
+    with tf.train.MonitoredSession(hooks=[tf.train.StepCounterHook(**cadence)]) as session:
+        for op in [*[count] * 7, *[look] * 11, count, *[look] * 19]:
+            session.run(op)
+        assert "has not been increased" not in caplog.text
+        session.run(look)
+        assert "it was 8 in 21 runs in a row" in caplog.text
+        caplog.clear()
+        for _ in range(50):
+            session.run(look)
+        assert "has not been increased" not in caplog.text, "once is enough"

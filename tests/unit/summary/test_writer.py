@@ -261,6 +261,9 @@ def test_a_writer_may_be_collected_on_its_own_thread() -> None:
         def close(self) -> None:
             done.append("closed")
 
+        def fork(self) -> None:
+            raise AssertionError("no process is forked")
+
     writing = Background(ClosesItself(), 2, 120)
     writing.add(1)
     writing.add(2)
