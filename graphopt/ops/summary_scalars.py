@@ -46,22 +46,21 @@ class ScalarLayout:
             # More than a float32 can hold, as a float64 may be: it is infinite there.
             return self._struct.pack(*[field if type(field) is bytes else to_float32(field) for field in fields])
 
-    def events(self, values: Sequence[Sequence[Any]], steps: Sequence[int], wall_times: Sequence[float]) -> np.ndarray[Any, Any]:
+    def events(self, values: Sequence[Sequence[Any]], steps: np.ndarray[Any, Any], wall_times: Sequence[float]) -> np.ndarray[Any, Any]:
         """Return the bytes of an event for each step: uint8 of shape [events, bytes of one].
 
         Args:
-          values: the values at each step. steps: the steps, none negative, all with varints of one length; 0 has none.
+          values: the values at each step. steps: int64, none negative, all with varints of one length; 0 has none.
           wall_times: seconds since 1970.
         """
-        digits = len(varint(steps[0])) if steps[0] else 0
+        digits = len(varint(int(steps[0]))) if steps[0] else 0
         head = _WALL_TIME + bytes(8) + (_STEP + bytes(digits) if digits else b"") + _SUMMARY + varint(len(self._template))
         # A column for each byte: checksums are made column by column.
         rows = np.empty((len(steps), len(head) + len(self._template)), np.uint8, order="F")
         rows[:] = np.frombuffer(head + self._template, np.uint8)
         rows[:, 1:9] = np.array(wall_times, "<f8")[:, None].view(np.uint8)
-        number = np.array(steps, np.int64)
         for i in range(digits):
-            rows[:, 10 + i] = (number >> (7 * i) & 127) | (128 if i < digits - 1 else 0)
+            rows[:, 10 + i] = (steps >> (7 * i) & 127) | (128 if i < digits - 1 else 0)
         with np.errstate(over="ignore"):
             numbers = np.array([[row[place] for place in self._places] for row in values], np.float64).astype("<f4")
         for i, place in enumerate(self._numbers):

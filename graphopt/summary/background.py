@@ -47,6 +47,7 @@ class Background:
         self._limit = max_queue if max_queue > 0 else _MANY
         self._flush_secs = max(float(flush_secs), _SHORTEST)
         self._waiting: deque[Any] = deque()
+        self._more = 0
         self._is_closed = False
         self._is_finished = False
         self._begin()
@@ -63,15 +64,21 @@ class Background:
     def fork(self) -> None:
         """Begin anew in a forked process: thread and locks are its parent's, and the parent writes what waits."""
         self._waiting.clear()
+        self._more = 0
         self._begin()
         self._file.fork()
 
-    def add(self, item: Any) -> None:
-        """Put an item into the queue."""
+    def add(self, item: Any, weight: int = 1) -> None:
+        """Put an item into the queue, which counts as so many."""
         waiting = self._waiting
         waiting.append(item)  # atomic: no lock is needed where nobody has to be woken
-        if self._thread is None or len(waiting) >= self._limit:
+        self._more += weight - 1
+        if self._thread is None or self._is_full():
             self._wake()
+
+    def _is_full(self) -> bool:
+        # How much heavier than their number the items are is counted without a lock: it is seldom wrong, and then only says when to wake.
+        return len(self._waiting) + self._more >= self._limit
 
     def _wake(self) -> None:
         if self._is_awake:
@@ -81,14 +88,14 @@ class Background:
             if self._thread is None and not self._is_closed:
                 self._thread = threading.Thread(target=self._work, name="graphopt-summaries", daemon=True)
                 self._thread.start()
-            if len(self._waiting) >= self._limit:
+            if self._is_full():
                 self._is_awake = True
                 self._has_work.notify()
 
     def _work(self) -> None:
         while not self._is_closed:
             with self._has_work:
-                while len(self._waiting) < self._limit and not self._is_closed and (left := self._time_left()) > 0:
+                while not self._is_full() and not self._is_closed and (left := self._time_left()) > 0:
                     self._is_awake = False
                     self._has_work.wait(left)
             self._write(flush=self._time_left() <= 0)
@@ -100,6 +107,7 @@ class Background:
     def _write(self, *, flush: bool) -> None:
         """Write what waits. The file's lock is taken first, so that two who write keep the order."""
         with self._writing:
+            self._more = 0
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if batch:
                 self._file.write(batch)

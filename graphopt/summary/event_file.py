@@ -27,6 +27,10 @@ _FOOTER = struct.Struct("<I")
 _TIME = struct.Struct("<Bd")
 # From so many records of one length on, each up to so many bytes, NumPy is faster.
 _MANY, _SHORT = 32, 4096
+# From these steps on a varint takes a byte more; none is written for 0.
+_VARINT_BOUNDS = np.array([1, *[1 << 7 * i for i in range(1, 9)]], np.int64)
+# As long as this is an event with numbers, about, before its bytes are made.
+_SCALARS = 64
 # So many events, or bytes of them, wait for their checksums.
 _AT_ONCE, _MOST_BYTES = 512, 1 << 16
 
@@ -72,46 +76,46 @@ def summary_event(summary: bytes, step: int | None, wall_time: float) -> bytes:
     return _TIME.pack(0x09, wall_time) + middle + b"\x2a" + varint(len(summary)) + summary
 
 
-class ScalarEvent(NamedTuple):
-    """An event with numbers, whose bytes are made when it is written.
+class ScalarEvents(NamedTuple):
+    """Events with numbers, whose bytes are made when they are written.
 
     Attributes:
-      layout: the tags. values: the numbers, and maybe others. step: the step, or None. wall_time: seconds since 1970.
+      layout: the tags. collected: for each event its time, in seconds since 1970, and its values: the step, and the numbers.
     """
 
     layout: ScalarLayout
-    values: Sequence[Any]
-    step: int | None
-    wall_time: float
-
-    def kind(self) -> tuple[int, int]:
-        """Return what events have in common whose bytes can be made side by side; the second number is -1 where they can't."""
-        step = self.step or 0
-        return id(self.layout), -1 if step < 0 else len(varint(step)) if step else 0
-
-    def to_bytes(self) -> bytes:
-        """Return the bytes of the event."""
-        return summary_event(self.layout.summary(self.values), self.step, self.wall_time)
+    collected: Sequence[tuple[float, Sequence[Any]]]
 
 
-def records(events: Sequence[bytes | ScalarEvent]) -> list[bytes]:
+def records(events: Sequence[bytes | ScalarEvents]) -> list[bytes]:
     """Return the records of some events, in blocks of one or more."""
     blocks: list[bytes] = []
-    for kind, group in groupby(events, lambda event: event.kind() if type(event) is ScalarEvent else None):
+    for layout, group in groupby(events, lambda event: event.layout if type(event) is ScalarEvents else None):
         some: list[Any] = list(group)
-        if kind is None:
+        if layout is None:
             blocks += frames(some)
-        elif kind[1] < 0 or len(some) < _MANY:
-            blocks += frames([event.to_bytes() for event in some])
         else:
-            blocks.append(_scalar_records(some))
+            blocks += _scalar_records(layout, [each for event in some for each in event.collected])
     return blocks
 
 
-def _scalar_records(events: Sequence[ScalarEvent]) -> bytes:
-    """Return the records of events of one kind."""
-    layouts, values, steps, times = zip(*events, strict=True)
-    rows = layouts[0].events(values, [step or 0 for step in steps], times)
+def _scalar_records(layout: ScalarLayout, collected: Sequence[tuple[float, Sequence[Any]]]) -> list[bytes]:
+    """Return the records of events of one layout: side by side are made those whose steps take as many bytes."""
+    steps = np.array([values[0] for _, values in collected], np.int64)
+    sizes = np.where(steps < 0, -1, np.searchsorted(_VARINT_BOUNDS, steps, side="right"))
+    ends = [*(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(collected)]
+    blocks: list[bytes] = []
+    for begin, end in zip([0, *ends], ends, strict=False):
+        some = collected[begin:end]
+        if len(some) < _MANY or steps[begin] < 0:
+            blocks += frames([summary_event(layout.summary(values), int(values[0]), wall_time) for wall_time, values in some])
+        else:
+            blocks.append(_framed(layout.events([values for _, values in some], steps[begin:end], [wall_time for wall_time, _ in some])))
+    return blocks
+
+
+def _framed(rows: np.ndarray[Any, Any]) -> bytes:
+    """Return the records of events of one length: uint8 of shape [events, bytes of one]."""
     count, size = rows.shape
     whole = np.empty((count, size + _HEADER.size + _FOOTER.size), np.uint8)
     whole[:, : _HEADER.size] = np.frombuffer(_HEADER.pack(size, masked_crc32c_of_length(size)), np.uint8)
@@ -134,7 +138,7 @@ class EventFile(AppendingFile):
     def __init__(self, folder: Path, suffix: str = "", lasting: Callable[[], Sequence[bytes]] = lambda: ()) -> None:
         self._lasting: Callable[[], Sequence[bytes]] = tuple
         # Checksums are made for many events at once, however few come at a time.
-        self._unframed: list[bytes | ScalarEvent] = []
+        self._unframed: list[bytes | ScalarEvents] = []
         self._unframed_bytes = 0
         place = folder.absolute()
         with failing_as(f"No file can be made in the log directory '{folder}'"):
@@ -142,10 +146,11 @@ class EventFile(AppendingFile):
         self._lasting = lasting
         self.flush()
 
-    def write(self, events: Sequence[bytes | ScalarEvent]) -> None:
+    def write(self, events: Sequence[bytes | ScalarEvents]) -> None:
         """Append records."""
         self._unframed += events
-        self._unframed_bytes += sum(map(len, events))
+        for event in events:
+            self._unframed_bytes += len(event.collected) * _SCALARS if type(event) is ScalarEvents else len(event)
         if len(self._unframed) >= _AT_ONCE or self._unframed_bytes >= _MOST_BYTES:
             self._frame()
 

@@ -20,7 +20,7 @@ from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.runtime.profile import RunMetadata
 from graphopt.summary.background import Background
 from graphopt.summary.directory import prepare, to_path, warn_of_other_writers, warn_user
-from graphopt.summary.event_file import EventFile, ScalarEvent, summary_event
+from graphopt.summary.event_file import EventFile, ScalarEvents, summary_event
 from graphopt.summary.hparams import FAILURE, SUCCESS, end_summary, start_summary
 from graphopt.summary.protos import Event, TaggedRunMetadata, serialized, to_run_metadata
 
@@ -113,14 +113,15 @@ class FileWriter:
         """Write a summary with its step and time, as every sink does."""
         self._add(summary_event(self._bytes_of(summary), None if step is None else int(step), wall_time))
 
-    def add_scalars(self, layout: ScalarLayout, values: Sequence[Any], step: int | None, wall_time: float) -> None:
-        """Write numbers: the quickest way. Their bytes are made on the thread, for many steps at once.
+    def add_scalars(self, layout: ScalarLayout, collected: Sequence[tuple[float, Sequence[Any]]]) -> None:
+        """Write numbers of some steps: the quickest way. Their bytes are made on the thread, for many steps at once.
 
         Args:
-          layout: the tags. values: the numbers, which nobody changes any more. step: the step they belong to, or None.
-          wall_time: seconds since 1970.
+          layout: the tags. collected: for each step the time, in seconds since 1970, and the values: the step itself, and the numbers.
+            Nobody changes them any more.
         """
-        self._add(ScalarEvent(layout, values, None if step is None else int(step), wall_time))
+        if collected:
+            self._add(ScalarEvents(layout, collected), len(collected))
 
     def _bytes_of(self, summary: Any) -> bytes:
         made = summary
@@ -158,13 +159,13 @@ class FileWriter:
         self._add(event)
         return event
 
-    def _add(self, event: bytes | ScalarEvent) -> None:
+    def _add(self, event: bytes | ScalarEvents, weight: int = 1) -> None:
         if not self._is_open:
             warnings.warn(_CLOSED, stacklevel=3)
             return
         if self._file.news:
             self._tell()
-        self._background.add(event)
+        self._background.add(event, weight)
 
     def _tell(self) -> None:
         while self._file.news:

@@ -89,6 +89,8 @@ class Rest(NamedTuple):
       standstill: the global step was the same after so many runs in a row as before them, those before the rest among them.
       sees_last_run: whether `after_run` is called for the run that ends the rest, with the global step as its result. Otherwise the hook
         is called again from the next run on.
+      fetches: what is fetched in each run meanwhile, or None. collected: a list to which the time (seconds since 1970) and the values of
+        `fetches` are appended after each run, before `wake` is called.
     """
 
     step: float = math.inf
@@ -96,6 +98,8 @@ class Rest(NamedTuple):
     time: float = math.inf
     standstill: float = math.inf
     sees_last_run: bool = False
+    fetches: Any = None
+    collected: list[tuple[float, Any]] | None = None
 
 
 class SessionRunHook:
@@ -105,9 +109,9 @@ class SessionRunHook:
 
     A hook that has seldom something to do may have two methods more, so that it costs nothing meanwhile: ``rest()``, asked after each
     `after_run`, returns a `Rest`, or None to be called for the next run; ``wake(step, runs, standstill)`` tells it that so many runs have
-    passed without it, which global step they have led to, and how many of the last runs left it as it was. They count for a subclass only if it overrides neither `before_run` nor
-    `after_run`. A hook is woken, too, when the global step goes back (first for the runs before, then for the one that went back), when the
-    session is lost, and at the end.
+    passed without it, which global step they have led to, and how many of the last runs left it as it was. They count for a subclass only
+    if it overrides neither `before_run` nor `after_run`. A hook is woken, too, when the global step goes back (first for the runs before,
+    then for the one that went back), when the session is lost, and at the end.
 
     Source: tensorflow/python/training/session_run_hook.py (r1.15); `on_error` is graphopt's own.
 

@@ -18,7 +18,9 @@ from graphopt.train.hooks.step import required_step
 from graphopt.train.hooks.summary_pacing import RunTimes, SummaryGroup, cadence_of, groups_by_period, timer_of
 from graphopt.train.hooks.writers import writer_for
 
-_MOST_STEADY_RUNS = 16
+# What is written in every run is collected for so many runs, and seconds, at most.
+_MOST_STEADY_RUNS = 200
+_MOST_STEADY_SECONDS = 0.5
 
 
 class SummarySaverHook(SessionRunHook):
@@ -88,14 +90,12 @@ class SummarySaverHook(SessionRunHook):
         self._choices: dict[tuple[SummaryGroup, ...], _Choice] = {}
         self._due: list[SummaryGroup] = []
         self._choice: _Choice | None = None
-        self._steady_runs = 0
-        self._steady_request = self._step_request
+        self._steady: _Choice | None = None
+        self._collected: list[tuple[float, Any]] = []
         self._times = None if self._most_logging is None else RunTimes(self._clock)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         """Ask for the global step, and for the summaries that are due."""
-        if self._steady_runs:
-            return self._steady_request
         if self._groups is None:
             self._groups = self._make_groups()
         step = self._next_step
@@ -119,28 +119,26 @@ class SummarySaverHook(SessionRunHook):
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         """Write them."""
-        if self._steady_runs:
-            self._write_steadily(run_values.results)
-            return
         choice, times, extra = self._choice, self._times, 0.0
         if times is not None and self._is_measured:
             if choice is not None:
                 extra = times.end_with_summaries()
             else:
                 times.end_plain()
-        step, *values = run_values.results if choice is not None else (run_values.results,)
+        results = run_values.results if choice is not None else (run_values.results,)
+        step = results[0]
         if self._summary_writer is None:
             return
         if self._next_step is None or step < self._next_step - 1:
             self._begin_at(step)
         for group in self._due:
             group.timer.update_last_triggered_step(step)
-        if choice is not None and values:
-            choice.write(self._summary_writer, values, int(step), extra)
-            self._steady_runs = self._count_steady_runs(choice, step)
-            self._steady_request, self._steady_sources, self._steady_groups = choice.request, choice.sources, choice.groups
-            self._steady_written = 0
+        self._steady = None
         self._next_step = step + 1
+        if choice is not None and len(results) > 1:
+            choice.write(self._summary_writer, results, extra)
+            if self._count_steady_runs(choice):
+                self._steady = choice
 
     def _begin_at(self, step: Any) -> None:
         """Note that training goes on from a step: it begins, or has gone back."""
@@ -151,33 +149,32 @@ class SummarySaverHook(SessionRunHook):
             for group in self._groups or ():
                 group.timer.update_last_triggered_step(step)
 
-    def _count_steady_runs(self, choice: _Choice, step: Any) -> int:
+    def _count_steady_runs(self, choice: _Choice) -> int:
         """Return how many runs from now on write the same summaries for so little that nothing is decided or measured meanwhile."""
+        if not choice.sources.is_small:
+            return 0
         # A rare summary is no steady one, though it may be due in the very next step: after a run of many, or the first one of a session.
         if not all([group.timer.triggers_at_each_step and group.is_steady() for group in choice.groups]):
             return 0
         others = [min(group.timer.next_trigger()) for group in self._groups or () if group not in choice.groups]
         # One that a run of many steps has gone past is due at once.
-        return int(max(min([_MOST_STEADY_RUNS, *[other - step - 1 for other in others]]), 0))
-
-    def _write_steadily(self, results: list[Any]) -> None:
-        """Write the summaries of a run of which nothing is measured. One that is not a step further than the last ends that."""
-        step, *values = results
-        is_next = step == self._next_step
-        if step < self._next_step - 1:
-            self._begin_at(step)
-        self._steady_sources.write(self._summary_writer, values, int(step))
-        self._next_step = step + 1
-        self._steady_written += 1
-        self._steady_runs = self._steady_runs - 1 if is_next else 0
-        if not self._steady_runs:
-            for group in self._steady_groups:
-                group.timer.update_last_triggered_step(step)
-                if group.budget is not None:
-                    group.budget.count(self._steady_written)
+        return int(max(min([_MOST_STEADY_RUNS, *[other - self._next_step for other in others]]), 0))
 
     def rest(self) -> Rest | None:
-        """Return when summaries are due next: in the run that would bring the step. One run without them is measured before."""
+        """Return until when nothing is to be decided.
+
+        No summary is due before the run that would bring the step, and one run without them was measured; or the same summaries are due in
+        each run and cost so little that they are only collected.
+        """
+        if self._steady is not None:
+            runs = self._count_steady_runs(self._steady)
+            return Rest(
+                step=self._next_step - 1 + runs,
+                runs=runs,
+                time=time.time() + _MOST_STEADY_SECONDS,
+                fetches=self._steady.request.fetches,
+                collected=self._collected,
+            )
         if self._due or self._groups is None or (self._times is not None and self._times.awaits_plain_run):
             return None
         triggers = [group.timer.next_trigger() for group in self._groups]
@@ -185,10 +182,28 @@ class SummarySaverHook(SessionRunHook):
         return Rest(step=step - 1, time=min([time for _, time in triggers], default=math.inf)) if step > self._next_step else None
 
     def wake(self, step: int, runs: int, standstill: int) -> None:
-        """Go on from the step that was reached meanwhile."""
+        """Write what was collected, and go on from the step that was reached meanwhile."""
+        if self._steady is not None:  # every run was collected, with its step
+            self._write_collected(self._steady)
+            return
         if step < self._next_step - 1:
             self._begin_at(step)
         self._next_step = step + 1
+
+    def _write_collected(self, choice: _Choice) -> None:
+        collected, self._collected = self._collected, []
+        begin = 0
+        for at, (_, (step, *_rest)) in enumerate(collected):
+            if step < self._next_step - 1:
+                choice.sources.write(self._summary_writer, collected[begin:at])
+                self._begin_at(step)
+                begin = at
+            self._next_step = step + 1
+        choice.sources.write(self._summary_writer, collected[begin:])
+        for group in choice.groups:
+            group.timer.update_last_triggered_step(self._next_step - 1)
+            if group.budget is not None:
+                group.budget.count(len(collected))
 
     def end(self, session: Any = None) -> None:
         """Put what was written into the file."""
@@ -222,16 +237,17 @@ class _Choice:
         self.payer = groups[-1]
         self._has_run = False
 
-    def write(self, writer: Any, values: Sequence[Any], step: int, extra_seconds: float) -> None:
+    def write(self, writer: Any, results: Sequence[Any], extra_seconds: float) -> None:
+        """Write the summaries of a run, and count what they cost; the results are those of the request."""
         budget = self.payer.budget
         if budget is None:
-            self.sources.write(writer, values, step)
+            self.sources.write(writer, [(time.time(), results)])
             return
         if self._has_run:  # the first time compiled the plan
             budget.note(extra_seconds)
         self._has_run = True
         with budget.logging():
-            self.sources.write(writer, values, step)
+            self.sources.write(writer, [(time.time(), results)])
 
 
 class SummarySources:
@@ -244,7 +260,7 @@ class SummarySources:
       summaries: tensors.
 
     Attributes:
-      fetches: what to fetch.
+      fetches: what to fetch. is_small: whether that is nothing but single numbers.
     """
 
     def __init__(self, summaries: Sequence[Any]) -> None:
@@ -255,16 +271,26 @@ class SummarySources:
         at = {value: i for i, value in enumerate(self._numbers)}
         self._places = [[at[value] for value in scalar.values] for scalar in self._scalars]
         self.fetches: list[Any] = [*self._numbers, *others]
+        self.is_small = not others
         is_plain = bool(leaves) and not others and all(leaf.op.opdef is scalar_summary for leaf in leaves)
-        self._layout = ScalarLayout([(leaf.op.attributes["tag"], at[leaf.op.inputs[0]]) for leaf in leaves]) if is_plain else None
+        self._layout = ScalarLayout([(leaf.op.attributes["tag"], 1 + at[leaf.op.inputs[0]]) for leaf in leaves]) if is_plain else None
 
-    def write(self, writer: Any, values: Sequence[Any], step: int) -> None:
-        """Write the summaries, made of the values of the fetches."""
+    def write(self, writer: Any, collected: Sequence[tuple[float, Sequence[Any]]]) -> None:
+        """Write the summaries of some runs.
+
+        Args:
+          writer: where to. collected: the time of each run, in seconds since 1970, and the global step with the values of the fetches.
+        """
         add_scalars = getattr(writer, "add_scalars", None) if self._layout is not None else None
-        if add_scalars is None:
-            writer.add_summary(self.summary_of(values), step)
-        else:
-            add_scalars(self._layout, values, step, time.time())
+        if add_scalars is not None:
+            add_scalars(self._layout, collected)
+            return
+        for wall_time, (step, *values) in collected:
+            summary = self.summary_of(values)
+            if hasattr(writer, "write"):
+                writer.write(summary, int(step), wall_time)
+            else:
+                writer.add_summary(summary, int(step))
 
     def summary_of(self, values: Sequence[Any]) -> Summary:
         """Return the summaries as one, made of the values of the fetches."""

@@ -85,10 +85,15 @@ class HookedSession:
 
     def _run_alone(self, fetches: Any, feeds: Any) -> Any:
         """Run while all hooks rest; call those that the run wakes."""
+        callers = self._callers
         wanted = [fetches, self._step]
         try:
+            if callers.collected:
+                wanted += [asked for asked, _ in callers.collected]
             results = self._run(wanted, feeds)
-            if self._callers.pass_by(results[1]):
+            if callers.collected:
+                callers.collect(results[2:])
+            if callers.pass_by(results[1]):
                 return results[0]
         except BaseException as error:
             context = SessionRunContext((fetches, feeds), self._session)
@@ -96,7 +101,7 @@ class HookedSession:
         else:
             context = SessionRunContext((fetches, feeds), self._session)
             try:
-                self._callers.end_rests(context, results[1], {}, self._nothing)
+                callers.end_rests(context, results[1], {}, self._nothing)
             except BaseException as error:
                 results = self._recover(context, error, SessionRunArgs(wanted, feeds), {})
         if context.stop_requested:
@@ -110,6 +115,7 @@ class HookedSession:
             # It wakes those who rest, and most others ask for it.
             wanted.append(self._step)
             known[id(self._step)] = 1
+            wanted += [asked for asked, _ in self._callers.collected]
         feeding: list[SessionRunArgs] = []
         for i, before_run in self._callers.before:
             request = before_run(context)
@@ -174,6 +180,8 @@ class HookedSession:
         callers = self._callers
         nothing = self._nothing if extra is self._untraced else SessionRunValues(None, *extra)
         values = {number: SessionRunValues(results[at], *extra) for number, at in places.items()}
+        if callers.collected:
+            callers.collect(results[2 : 2 + len(callers.collected)])
         callers.end_run(context, None if self._step is None else results[1], values, nothing)
 
     def _merged_feeds(self, feed_dict: Any, requests: Sequence[SessionRunArgs]) -> dict[Any, Any]:

@@ -28,6 +28,7 @@ class Callers:
 
     Attributes:
       before: the number and `before_run` of each hook that is awake and overrides it.
+      collected: what is fetched for hooks that rest, and the lists that take the values.
       all_rest: whether no hook is to be called around the next run.
       may_rest: whether somebody rests ever, so that the global step is to be looked at.
     """
@@ -70,6 +71,7 @@ class Callers:
             else:
                 before = min(before, rest.time)
         # Whole numbers are compared as ints: infinity would make them floats each time.
+        self.collected = [(rest.fetches, rest.collected) for _, rest, _ in self._sleepers.values() if rest.fetches is not None]
         self._step, self._runs_until, self._still_until = _whole(step), _whole(runs), _whole(standstill)
         self._time_before, self._time_after = before, after
 
@@ -96,6 +98,13 @@ class Callers:
             after_run(context, values.get(number, nothing))
         if self._resters and self._let_rest(*self._resters):
             self._arrange()
+
+    def collect(self, values: Sequence[Any]) -> None:
+        """Keep what was fetched for hooks that rest: the values of `collected`, in its order."""
+        now = time.time()
+        for (_, target), value in zip(self.collected, values, strict=True):
+            if target is not None:
+                target.append((now, value))
 
     def pass_by(self, step: Any) -> bool:
         """Count a run while all hooks rest; return False when it ends somebody's rest: then `end_rests` is to be called."""

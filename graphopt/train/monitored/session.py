@@ -173,8 +173,9 @@ class _MonitoredSession:
         if self._is_closed:
             raise GraphStateError("Session is already closed.")
         try:
+            if self._hooked is not None:
+                self._wake_hooks(self._hooked, clean=clean)
             if clean and self._hooked is not None:
-                self._hooked.wake_hooks()
                 for hook in self._hooks:
                     hook.end(self._hooked.session)
         finally:
@@ -184,6 +185,15 @@ class _MonitoredSession:
             finally:
                 # The graph may be changed again, unless it was final before.
                 self._graph.finalized = self._graph_was_finalized
+
+    def _wake_hooks(self, hooked: HookedSession, *, clean: bool) -> None:
+        """Let hooks that rest see what has passed without them; after an error nothing stands in its way."""
+        try:
+            hooked.wake_hooks()
+        except Exception as error:
+            if clean:
+                raise
+            _LOG.error("A hook failed while its session was closed after an error: %s", error)
 
     def _end_session(self) -> None:
         hooked, self._hooked = self._hooked, None

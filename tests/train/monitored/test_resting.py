@@ -199,7 +199,7 @@ def test_steps_that_stand_still_from_the_step_they_go_back_to(caplog: pytest.Log
 
 
 def test_nothing_is_a_rest_without_end() -> None:
-    assert Rest() == (math.inf, math.inf, math.inf, math.inf, False)
+    assert Rest() == (math.inf, math.inf, math.inf, math.inf, False, None, None)
 
 
 def test_a_run_that_fails_while_all_rest_is_told_and_may_be_mended() -> None:

@@ -19,7 +19,7 @@ from graphopt.ops.summary_proto import SessionLog
 from graphopt.ops.summary_scalars import ScalarLayout
 from graphopt.runtime.profile import DeviceStepStats, NodeExecStats, RunMetadata, StepStats
 from graphopt.summary.background import Background
-from graphopt.summary.event_file import ScalarEvent, frame, frames, records, summary_event
+from graphopt.summary.event_file import ScalarEvents, frame, frames, records, summary_event
 from graphopt.summary.hparams import FAILURE, HParamsPluginData
 from graphopt.summary.protos import Event, RunMetadataProto
 from graphopt.summary.records import find_records
@@ -68,11 +68,12 @@ def test_summaries(tmp_path: Path) -> None:
         writer.add_summary(scalar(2.5), global_step=0)
         writer.add_summary(None, global_step=4)
         writer.write(scalar(3.5), 9, 12.25)
-        writer.add_scalars(ScalarLayout([("loss", 1)]), [0.0, np.float32(4.5)], None, 13.5)
+        writer.add_scalars(ScalarLayout([("loss", 1)]), [(13.5, (np.int64(10), np.float32(4.5)))])
+        writer.add_scalars(ScalarLayout([("loss", 1)]), [])
     found = written(writer)
     first, second, third, fourth, last = found
     assert [e.summary.value[0].simple_value for e in found] == [0.5, 1.5, 2.5, 3.5, 4.5]
-    assert [e.step for e in found] == [3, 0, 0, 9, 0]
+    assert [e.step for e in found] == [3, 0, 0, 9, 10]
     assert (fourth.wall_time, last.wall_time) == (12.25, 13.5)
     assert before <= first.wall_time <= second.wall_time <= third.wall_time <= time.time()
 
@@ -98,16 +99,25 @@ def test_numbers_have_the_bytes_of_their_message(values: list[Any]) -> None:
 
 def test_numbers_of_many_steps_have_the_records_of_single_ones() -> None:
     random = np.random.default_rng(0)
-    layouts = [ScalarLayout([(tag, 2 - i) for i, tag in enumerate(TAGS)]), ScalarLayout([("other", 0)])]
-    steps = [None, 0, *range(60), *range(100, 160), *[1 << 40] * 40, -1, -1]
+    layouts = [ScalarLayout([(tag, 3 - i) for i, tag in enumerate(TAGS)]), ScalarLayout([("other", 1)])]
+    bounds = [bound + near for bound in (1 << 7 * i for i in range(1, 9)) for near in (-1, 0, 1)]
+    steps = [0, 0, *range(60), -1, 0, *range(100, 160), *bounds, *[1 << 40] * 40, -1, -1, *range(60)]
     given: list[Any] = []
+    expected: list[bytes] = []
     for i, step in enumerate(steps * 2):
         numbers = [random.normal() * 10.0 ** random.integers(-50, 50), np.float32(i), [np.inf, np.nan, 1e39][i % 3]]
-        given.append(ScalarEvent(layouts[i >= len(steps)], numbers, step, 1e9 + i / 7))
-    given[70:70] = [b"something else"]
-    expected = [frame(event.to_bytes() if isinstance(event, ScalarEvent) else event) for event in given]
+        layout, values, wall_time = layouts[i >= len(steps)], (np.int64(step), *numbers), 1e9 + i / 7
+        if i % 7 and i != 70 and given[-1].layout is layout:
+            given[-1].collected.append((wall_time, values))
+        else:
+            given.append(ScalarEvents(layout, [(wall_time, values)]))
+        expected.append(frame(summary_event(layout.summary(values), step, wall_time)))
+        if i == 69:
+            given.append(ScalarEvents(layout, []))
+    given[9:9] = [b"something else"]
+    expected[63:63] = [frame(b"something else")]
     assert b"".join(records(given)) == b"".join(expected)
-    assert len(records(given)) < len(given) / 2, "they are made side by side"
+    assert len(records(given)) < len(expected) / 2, "they are made side by side"
 
 
 def test_records_of_one_length_are_framed_as_single_ones_are() -> None:

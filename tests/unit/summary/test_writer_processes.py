@@ -161,7 +161,7 @@ def test_steps_of_any_size_and_type(step: Any, tmp_path: Path) -> None:
     with tf.summary.Tee(tf.summary.FileWriter(tmp_path / "a"), tf.summary.JSONLinesWriter(tmp_path / "b")) as writer:
         writer.write(scalar(1.0), step, 1.0)
         for _ in range(40):
-            writer.sinks[0].add_scalars(layout, [0.5], step, 1.0)
+            writer.sinks[0].add_scalars(layout, [(1.0, (step, 0.5))])
         writer.add_summary(scalar(1.0), step)
     assert set(steps(tmp_path / "a")) == set(steps(tmp_path / "b")) == {int(step)}
     assert len(steps(tmp_path / "a")) == 42
