@@ -25,10 +25,10 @@ _CHANGED = 0.05
 
 def schedules(subject: Subject, present: Present) -> list[dict[str, Any]]:
     """Return what each learning rate is: formula, values over the steps, and who counts them."""
-    return [_schedule(tensor, group, part, subject, present) for part in subject.parts for group, tensor in rate_tensors(part).items()]
+    return [_row(tensor, group, part, subject, present) for part in subject.parts for group, tensor in rate_tensors(part).items()]
 
 
-def _schedule(tensor: Tensor, group: str, part: Part, subject: Subject, present: Present) -> dict[str, Any]:
+def _row(tensor: Tensor, group: str, part: Part, subject: Subject, present: Present) -> dict[str, Any]:
     operations = needed_operations([tensor], ())
     step = step_read_by(part, operations)
     found: dict[str, Any] = {
