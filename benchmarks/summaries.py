@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import itertools
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -119,7 +120,7 @@ def cost_of_a_number(folder: Path, backend: str, repeats: int) -> list[Any]:
         count = iter(range(1 << 60))
 
         def written() -> None:
-            sources.write(writer, with_loss()[1:], next(count))
+            sources.write(writer, [(time.time(), (next(count), *with_loss()[1:]))])
 
         names = ("step", "step and loss", "step, loss written", "step, summary fetched")
         calls: dict[str, Callable[[], Any]] = dict(zip(names, (plain, with_loss, written, fetched), strict=True))
