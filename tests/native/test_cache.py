@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -140,12 +141,25 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert [key[0] for key in [*keys, "9" * 64] if cache.load(key)] == ["0", "2", "3", "9"]
 
 
+def test_files_are_looked_at_once_for_many_that_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, looks = ObjectCache(str(tmp_path / "cache")), []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looks.append(folder) or scan(folder))
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    for i in range(20):
+        cache.store(f"{i:064}", CODE)
+    assert not looks
+    monkeypatch.setattr(random, "random", lambda: 0.0)
+    cache.store("f" * 64, CODE)
+    assert len(looks) == 1
+
+
 def test_what_a_killed_process_left_behind_is_cleared_away(folder: Path) -> None:
     old, new = folder / ".new-old", folder / ".new-new"
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (1000, 1000))
-    ObjectCache(str(folder)).store("2" * 64, CODE)
+    ObjectCache(str(folder), max_bytes=1 << 16).store("2" * 64, CODE)
     assert (old.exists(), new.exists()) == (False, True)
 
 

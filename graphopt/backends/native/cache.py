@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import stat
 import tempfile
 import time
@@ -22,6 +23,8 @@ _UNFINISHED = ".new-"
 _UNFINISHED_SECONDS = 3600.0
 # About a thousand training ops.
 MAX_BYTES = 256 << 20
+# How often it is looked whether there is room, while the cache is filled once.
+_LOOKS = 32
 
 
 class ObjectCache:
@@ -65,7 +68,9 @@ class ObjectCache:
             if not self._is_private(self._folder):
                 return
             self._write(self._folder / f"{key}{_SUFFIX}", _sealed(code))
-            self._make_room(self._folder)
+            # To look at every file takes longer than to compile when there are many: once for so many bytes, whoever writes them.
+            if random.random() * self._max_bytes < len(code) * _LOOKS:
+                self._make_room(self._folder)
         except OSError:
             return
 
@@ -82,20 +87,19 @@ class ObjectCache:
 
     def _make_room(self, folder: Path) -> None:
         found = []
-        for path in folder.glob(f"{_UNFINISHED}*"):
-            with contextlib.suppress(OSError):  # what a process that was killed left behind
-                if time.time() - path.stat().st_mtime > _UNFINISHED_SECONDS:
-                    path.unlink()
-        for path in folder.glob(f"*{_SUFFIX}"):
+        for entry in os.scandir(folder):
             with contextlib.suppress(OSError):  # another process may remove it just now
-                status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
+                status = entry.stat()
+                if entry.name.endswith(_SUFFIX):
+                    found.append((status.st_mtime, status.st_size, entry.path))
+                elif entry.name.startswith(_UNFINISHED) and time.time() - status.st_mtime > _UNFINISHED_SECONDS:
+                    os.unlink(entry.path)  # what a process that was killed left behind
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):
             if total <= self._max_bytes:
                 break
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             total -= size
 
     def _is_private(self, path: Path) -> bool:
