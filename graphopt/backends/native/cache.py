@@ -25,6 +25,8 @@ _UNFINISHED_SECONDS = 3600.0
 MAX_BYTES = 256 << 20
 # How often it is looked whether there is room, while the cache is filled once.
 _LOOKS = 32
+# Of its own: the numbers that a user's program draws are not ours to take.
+_chance = random.Random()
 
 
 class ObjectCache:
@@ -69,7 +71,7 @@ class ObjectCache:
                 return
             self._write(self._folder / f"{key}{_SUFFIX}", _sealed(code))
             # To look at every file takes longer than to compile when there are many: once for so many bytes, whoever writes them.
-            if random.random() * self._max_bytes < len(code) * _LOOKS:
+            if _chance.random() * self._max_bytes < len(code) * _LOOKS:
                 self._make_room(self._folder)
         except OSError:
             return
