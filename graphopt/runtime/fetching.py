@@ -51,7 +51,8 @@ class Fetches:
         self._graph = graph
         self._positions: dict[Element, int] = {}
         # Where the values are that are fetched as they are: `itemgetter` finds several of them in one call.
-        self._plain: dict[int, int] = {}
+        # Each is kept beside its position: what another object is given its identity for would be taken for it.
+        self._plain: dict[int, tuple[int, Assemble]] = {}
         self.assemble: Assemble = self._take_apart(structure)
 
     def _take_apart(self, structure: Any) -> Assemble:
@@ -76,7 +77,7 @@ class Fetches:
 
     def _value_at(self, position: int) -> Assemble:
         get = itemgetter(position)
-        self._plain[id(get)] = position
+        self._plain[id(get)] = (position, get)
         return get
 
     def _position(self, element: Element) -> int:
@@ -90,8 +91,8 @@ class Fetches:
         kind = type(structure)
         if hasattr(structure, "_fields"):
             return lambda values: kind(*[part(values) for part in parts])
-        places = [self._plain.get(id(part)) for part in parts]
-        if kind in (list, tuple) and len(places) > 1 and None not in places:
+        places = [self._plain[id(part)][0] for part in parts if id(part) in self._plain]
+        if kind in (list, tuple) and len(parts) > 1 and len(places) == len(parts):
             get_all = itemgetter(*places)
             return get_all if kind is tuple else lambda values: list(get_all(values))
         if kind is list:

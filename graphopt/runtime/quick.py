@@ -95,13 +95,16 @@ class QuickRun:
             np.int64(0) if c.value is None and s.kind == "counter" else c.value
             for c, s in zip(self._cells, self._entry.states, strict=True)
         ]
+        # Put away until all is done, so that an interrupt never leaves those of other arrays.
+        getters, self._getters = self._getters, []
         if not self._entry.arm(values):
             return False
         for state, cell in zip(self._entry.states, self._cells, strict=True):
             if state.slot is not None and state.source is not None:
                 cell.lend(state.slot)
-        if self._entry.has_moved or not self._getters:
-            self._getters = [_getter(None if node is None else self._entry.value_of(node)) for node in self._outputs]
+        if self._entry.has_moved or not getters:
+            getters = [_getter(None if node is None else self._entry.value_of(node)) for node in self._outputs]
+        self._getters = getters
         self._seen = self._store.changes
         return True
 

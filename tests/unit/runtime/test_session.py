@@ -342,3 +342,12 @@ def test_the_graph_as_a_message():
     with tf.Session() as session:
         assert [node.name for node in session.graph_def.node] == ["x"]
         assert session.graph_def == x.graph.as_graph_def()
+
+
+def test_many_nested_fetches_keep_their_structure():
+    numbers = [tf.constant(float(i)) for i in range(8)]
+    a, b, c, d = numbers[:4]
+    with tf.Session() as session:
+        for count in range(2, 9):
+            found = session.run([tuple(numbers[:count]), (a, (b, c)), [d, (a, b)], (c, [d, (b, a)]), (a, tf.no_op())])
+            assert found == [tuple(map(float, range(count))), (0.0, (1.0, 2.0)), [3.0, (0.0, 1.0)], (2.0, [3.0, (1.0, 0.0)]), (0.0, None)]
