@@ -81,6 +81,18 @@ def _total(name: str, values: Tensor, weights: Any) -> tuple[Any, Any]:
         return variable, variable.assign_add(more, name="update")
 
 
+def _counted(these: Tensor, is_right: Tensor, class_id: int | None, weights: Any, names: tuple[str, str]) -> tuple[Pair, Pair]:
+    """Return the sums of those that are right and of those that are wrong so far, under two names, each with its update."""
+    right = _total(names[0], _size(these, is_right, class_id), weights)
+    return right, _total(names[1], _size(these, math.logical_not(is_right), class_id), weights)
+
+
+def _part_of_right_ones(right: Pair, wrong: Pair, metrics_collections: Any, updates_collections: Any, scope: str) -> Pair:
+    """Return which part of two sums the first is, before and after their updates."""
+    value = collected(metrics_collections, math.divide(right[0], math.add(right[0], wrong[0]), name=scope))
+    return value, collected(updates_collections, math.divide(right[1], math.add(right[1], wrong[1]), name="update"))
+
+
 # --- recall and precision ----------------------------------------------------------------------------------------------------
 
 
@@ -109,12 +121,9 @@ def recall_at_top_k(labels: Any, predictions_idx: Any, k: Any = None, class_id: 
     with name_scope(name, _name_at("recall", k, class_id), [predictions_idx, labels, weights]) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
         classes = _true_classes(labels, best)
-        is_found = _is_in(classes, best)
-        found, more_found = _total(_name_at("true_positive", k, class_id), _size(classes, is_found, class_id), weights)
-        missed = _size(classes, math.logical_not(is_found), class_id)
-        lost, more_lost = _total(_name_at("false_negative", k, class_id), missed, weights)
-        value = collected(metrics_collections, math.divide(found, math.add(found, lost), name=scope))
-        return value, collected(updates_collections, math.divide(more_found, math.add(more_found, more_lost), name="update"))
+        names = _name_at("true_positive", k, class_id), _name_at("false_negative", k, class_id)
+        right, wrong = _counted(classes, _is_in(classes, best), class_id, weights, names)
+        return _part_of_right_ones(right, wrong, metrics_collections, updates_collections, scope)
 
 
 def recall_at_k(labels: Any, predictions: Any, k: int, class_id: int | None = None, weights: Any = None, metrics_collections: Any = None,
@@ -153,12 +162,9 @@ def precision_at_top_k(labels: Any, predictions_idx: Any, k: Any = None, class_i
     with name_scope(name, _name_at("precision", k, class_id), [predictions_idx, labels, weights]) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
         classes = _true_classes(labels, best)
-        is_right = _is_in(best, classes)
-        right, more_right = _total(_name_at("true_positive", k, class_id), _size(best, is_right, class_id), weights)
-        others = _size(best, math.logical_not(is_right), class_id)
-        wrong, more_wrong = _total(_name_at("false_positive", k, class_id), others, weights)
-        value = collected(metrics_collections, math.divide(right, math.add(right, wrong), name=scope))
-        return value, collected(updates_collections, math.divide(more_right, math.add(more_right, more_wrong), name="update"))
+        names = _name_at("true_positive", k, class_id), _name_at("false_positive", k, class_id)
+        right, wrong = _counted(best, _is_in(best, classes), class_id, weights, names)
+        return _part_of_right_ones(right, wrong, metrics_collections, updates_collections, scope)
 
 
 def precision_at_k(labels: Any, predictions: Any, k: int, class_id: int | None = None, weights: Any = None,
