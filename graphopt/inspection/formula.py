@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from graphopt.graph.expressions import expression
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.inspection.recorded import is_placeholder, is_random, is_state, is_variable
 from graphopt.ir.node import CONST
 from graphopt.ops.array import identity
-from graphopt.ops.elementwise import power
 from graphopt.ops.elementwise.choice import cast_op
 from graphopt.ops.state import setting
 
 _LONGEST = 200
 _TRANSPARENT = (cast_op, identity)
-_CALL = re.compile(r"\w+\(\{\w+\}(, \{\w+\})*\)")
-_SIMPLE = re.compile(r"[\w./:]+|[\w./]+\(.*\)")
 
 
 class _TooLong(Exception):
@@ -65,38 +62,8 @@ class _Writer:
         if opdef in _TRANSPARENT or is_state(operation):
             return self.text(operation.inputs[0])
         operands = [self.text(t) for t in operation.inputs]
-        if opdef is power:
-            return f"{_grouped(operands[0])} ** {_grouped(operands[1])}"
-        if isinstance(opdef.scalar, str) and len(operands) == len(opdef.parameters):
-            is_call = _CALL.fullmatch(opdef.scalar) is not None
-            names = {p.name: text if is_call else _grouped(text) for p, text in zip(opdef.parameters, operands, strict=True)}
-            try:
-                return _unwrapped(opdef.scalar.format(**names))
-            except (KeyError, IndexError):  # it takes attributes, too
-                pass
         result = f"[{tensor.value_index}]" if len(operation.outputs) > 1 else ""
-        return f"{opdef.name}({', '.join(operands)}){result}"
-
-
-def _grouped(text: str) -> str:
-    return text if _SIMPLE.fullmatch(text) and text.count("(") <= 1 else text if _is_call(text) else f"({text})"
-
-
-def _is_call(text: str) -> bool:
-    """Return whether a text is one call, or one pair of parentheses, from its beginning to its end."""
-    head = re.match(r"[\w.]*\(", text)
-    if head is None:
-        return False
-    depth = 0
-    for i, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth == 0 and i >= head.end() - 1:
-            return i == len(text) - 1
-    return False
-
-
-def _unwrapped(text: str) -> str:
-    return text[1:-1] if text.startswith("(") and _is_call(text) else text
+        return expression(opdef, operands) + result
 
 
 def constant_text(operation: Operation) -> str:

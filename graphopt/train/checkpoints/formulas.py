@@ -6,7 +6,6 @@ A checkpoint notes them, so that a schedule that was edited between two runs can
 from __future__ import annotations
 
 import hashlib
-import re
 import textwrap
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +14,13 @@ from typing import Any
 
 from graphopt.errors import Location
 from graphopt.graph.capture import Branch
+from graphopt.graph.expressions import expression
 from graphopt.graph.graph import Graph
 from graphopt.graph.operation import Operation, Tensor
 from graphopt.graph.training_info import updates_of
 from graphopt.ir.node import CONST
 from graphopt.ops import state
 from graphopt.ops.array import identity
-from graphopt.ops.elementwise import power
 from graphopt.ops.elementwise.choice import cast_op
 from graphopt.train.hyper import HyperParameter
 
@@ -30,7 +29,6 @@ _LEFT_OUT = "..."
 _MOST_OPERATIONS = 2000
 _TRANSPARENT = (cast_op, identity, state.read)
 _SEEDS = ("seed", "seed2")
-_SIMPLE = re.compile(r"[\w.]+(\([^()]*\))?")
 # Where the value is nothing but what is read in each run, whose number the checkpoint holds itself.
 _NUMBER = "a number that can be set"
 
@@ -154,17 +152,8 @@ class _Writer:
         operands = [self.texts.get(operand, _LEFT_OUT) for operand in operation.inputs]
         if opdef in _TRANSPARENT:
             return operands[0]
-        if opdef is power:
-            return f"{_grouped(operands[0])} ** {_grouped(operands[1])}"
-        if isinstance(opdef.scalar, str) and len(operands) == len(opdef.parameters):
-            is_call = opdef.scalar[0].isalpha()
-            names = {p.name: text if is_call else _grouped(text) for p, text in zip(opdef.parameters, operands, strict=True)}
-            try:
-                return opdef.scalar.format(**names)
-            except (KeyError, IndexError):  # it takes attributes, too
-                pass
         inside = [writer.texts[t] for writer, t in self._branches(operation)]
-        return f"{opdef.name}({', '.join([*operands, *inside])})"
+        return expression(opdef, [*operands, *inside])
 
     def _branches(self, operation: Operation) -> Iterator[tuple[_Writer, Tensor]]:
         """Yield the results of an operation's branches, each with who has written it."""
@@ -201,10 +190,6 @@ def _numbers(operation: Operation) -> str:
     if value.ndim == 0 and value.dtype.kind == "f":
         return f"{value[()]!s}".removesuffix(".0")
     return str(value.tolist())
-
-
-def _grouped(text: str) -> str:
-    return text if _SIMPLE.fullmatch(text) else f"({text})"
 
 
 def _digest(parts: Sequence[str]) -> str:

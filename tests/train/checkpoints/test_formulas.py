@@ -67,8 +67,8 @@ EDITED: dict[str, tuple[Callable[[], None], Callable[[], None], str, str]] = {
     "decay function": (
         lambda: decay_function(0.1, 10),
         lambda: decay_function(0.1, 20),
-        "learning_rate * (exp((-0.5) * (global_step / 20)))",
-        "learning_rate * (exp((-0.5) * (global_step / 10)))",
+        "learning_rate * exp((-0.5) * (global_step / 20))",
+        "learning_rate * exp((-0.5) * (global_step / 10))",
     ),
     "keras": (
         lambda: keras(schedules.InverseTimeDecay(0.1, 7, 0.5)),
@@ -150,7 +150,7 @@ def test_a_variable_and_the_decay_are_told_apart(tmp_path: Path) -> None:
         restore(path, lambda: decay_function(0.2, 20), on_difference="code")
     number, formula = (str(warning.message) for warning in caught)
     assert "OptimizeLoss/learning_rate is 0.2 in the code and 0.1 in the checkpoint. The code's holds" in number
-    assert "OptimizeLoss/train/learning_rate is learning_rate * (exp(" in formula
+    assert "OptimizeLoss/train/learning_rate is learning_rate * exp(" in formula
     with pytest.raises(ValueError, match=r"is 0\.2 in the code and 0\.1 in the checkpoint; OptimizeLoss/train/.*\n.*says which holds"):
         restore(path, lambda: decay_function(0.2, 20), on_difference="raise")
 
